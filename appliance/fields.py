@@ -73,6 +73,10 @@ class Kind:
         """Form → outside."""
         return form.get(name, MISSING)
 
+    def unchanged(self, stored: Any, outside: Any) -> bool:
+        """Whether a secret is the one already stored (hashes cannot be compared)."""
+        return False
+
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         """(word, id) of every row this value points at."""
         return iter(())
@@ -364,6 +368,12 @@ class Secret(Kind):
 
     def text(self, stored: Any) -> str:
         return "••••••" if stored else ""
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        return form.get(name) or MISSING  # left empty: it stays, or is generated
+
+    def unchanged(self, stored: Any, outside: Any) -> bool:
+        return bool(stored == outside)
 
     def generate(self) -> str:
         """A new password: about 95 bits, easy to read aloud (no l, I, O, 0, 1)."""

@@ -93,9 +93,7 @@ class Resource:
                 reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
         stored = {}
         for name, spec in self.fields.items():
-            value = values.get(name, spec.initial() if new and not _generated(spec) else MISSING)
-            if value is MISSING and new and _generated(spec):
-                value = spec.kind.generate()
+            value = values.get(name, spec.initial() if new else MISSING)
             if value is not MISSING:
                 stored[spec.attr] = spec.read(value, reader.at(name))
         return stored
@@ -110,14 +108,21 @@ class Resource:
     # ------------------------------------------------------------------------------------------------ writing rows
 
     def create(self, values: dict[str, Any]) -> Any:
-        """A new row from outside values, with its audit line. Raises Refused with a message per field."""
+        """A new row from outside values, with its audit line. Raises Refused with a message per field.
+
+        What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once.
+        """
         reader = Reader()
+        generated = {name: spec.kind.generate() for name, spec in self.fields.items()
+                     if _generated(spec) and not values.get(name)}
+        values = values | generated
         stored = self.read(values, reader, new=True)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
             row.id = SINGLE_ID
         self._store(row)
+        row.generated = generated | getattr(row, "generated", {})
         self._record(row, changes.CREATED, {}, self._auditable(row))
         return row
 
@@ -127,8 +132,10 @@ class Resource:
         stored = self.read(values, reader, new=False)
         _raise(reader.problems)
         before = self._auditable(row)
+        same = {spec.attr for name, spec in self.fields.items()
+                if name in values and spec.kind.unchanged(getattr(row, spec.attr), values[name])}
         for attr, value in stored.items():
-            if getattr(row, attr) != value:
+            if attr not in same and getattr(row, attr) != value:
                 setattr(row, attr, value)
         if not db.session.is_modified(row):
             return False
@@ -136,7 +143,7 @@ class Resource:
         after = self._auditable(row)
         differing = [name for name in after if before[name] != after[name]]
         secret = {spec.name: "changed" for spec in self.fields.values()
-                  if spec.kind.secret and spec.attr in stored and values.get(spec.name)}
+                  if spec.kind.secret and spec.attr in stored and spec.attr not in same}
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
                      {name: after[name] for name in differing} | secret)
         return True

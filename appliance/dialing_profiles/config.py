@@ -1,5 +1,6 @@
 """Dialing profiles → which contexts an extension leaves by, and the order of trunks for its emergency calls."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select
@@ -41,13 +42,13 @@ def extensions_conf(prefix: str, emergency_numbers: list[str]) -> str:
     for profile in profiles():
         chosen = [by_id[route_id] for route_id in profile.outbound_routes if route_id in by_id]
         for extension_id in (0, *sorted(kept[profile.id])):
-            shown.append({
-                "id": profile.id, "context": context(profile.id, extension_id, kept),
-                "routes": [route_context(route, extension_id) for route in chosen],
-                "emergency": [
+            shown.append(SimpleNamespace(
+                word="dialing_profiles", id=profile.id, context=context(profile.id, extension_id, kept),
+                routes=[route_context(route, extension_id) for route in chosen],
+                emergency=[
                     {"number": number, "attempts": _attempts(chosen, extension_id, number, prefix)} for number in emergency_numbers
                 ],
-            })
+            ))
     return render("dialing_profiles.extensions.conf.j2", profiles=shown)
 
 

@@ -1,5 +1,7 @@
 """Internal routes → contexts of the dialplan."""
 
+from types import SimpleNamespace
+
 from sqlalchemy import select
 
 from appliance import masks
@@ -14,7 +16,7 @@ def extensions_conf(prefix: str) -> str:
     shown = []
     for route in db.session.scalars(select(InternalRoute).order_by(InternalRoute.id)):
         ordered = sorted(route.rules, key=lambda line: masks.specificity(line["mask"]))
-        shown.append({"id": route.id, "lines": [
+        shown.append(SimpleNamespace(word="internal_routes", id=route.id, lines=[
             {"pattern": masks.pattern(line["mask"]), "destination": facts(line["destination"])} for line in ordered
-        ]})
+        ]))
     return render("internal_routes.extensions.conf.j2", routes=shown, prefix=prefix)

@@ -1,6 +1,6 @@
 """Trunks → PJSIP objects, and the contexts calls leave and arrive by."""
 
-from typing import Any
+from types import SimpleNamespace
 
 from sqlalchemy import select
 
@@ -27,18 +27,18 @@ def options(trunk: Trunk, timers: str) -> list[tuple[str, str]]:
     return sorted(chosen.items())
 
 
-def _facts(trunk: Trunk, timers: str) -> dict[str, Any]:
+def _facts(trunk: Trunk, timers: str) -> SimpleNamespace:
     receives, sends = trunk.authentication == RECEIVES, trunk.authentication == SENDS
     user = trunk.line or trunk.username
-    return {
-        "id": trunk.id, "asterisk_name": trunk.asterisk_name, "enabled": trunk.enabled, "receives": receives, "sends": sends,
-        "host": trunk.host, "port": trunk.port, "username": trunk.username, "password": trunk.password, "line": trunk.line,
-        "qualify": trunk.qualify and trunk.enabled, "codecs": trunk.codecs, "call_limit": trunk.call_limit,
-        "caller_id": trunk.caller_id, "number_format": trunk.number_format, "default_number": trunk.default_number,
-        "options": options(trunk, timers), "no_number": "" if user.isdigit() else user,
+    return SimpleNamespace(
+        word="trunks", id=trunk.id, asterisk_name=trunk.asterisk_name, enabled=trunk.enabled, receives=receives, sends=sends,
+        host=trunk.host, port=trunk.port, username=trunk.username, password=trunk.password, line=trunk.line,
+        qualify=trunk.qualify and trunk.enabled, codecs=trunk.codecs, call_limit=trunk.call_limit,
+        caller_id=trunk.caller_id, number_format=trunk.number_format, default_number=trunk.default_number,
+        options=options(trunk, timers), no_number="" if user.isdigit() else user,
         # address and port: the address alone would swallow every phone behind it
-        "matches": [] if receives else [f"{address}:{trunk.port}/32" for address in trunk.addresses],
-    }
+        matches=[] if receives else [f"{address}:{trunk.port}/32" for address in trunk.addresses],
+    )
 
 
 def pjsip_conf() -> str:

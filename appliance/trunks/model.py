@@ -131,6 +131,7 @@ class Trunk(Base):
                 raise Refused(_("This user name is kept for the exchange. Choose another."), field="username")
             if not self.password:
                 self.password = Secret().generate()
+                self.generated = {"password": self.password}  # not a column: shown once, see Resource.create
         if self.authentication == SENDS and not self.password:
             raise Refused(_("Write the password the carrier gave you."), field="password")
         if not self.codecs:

@@ -59,6 +59,9 @@ class Password(Secret):
         why = passwords.wrong(str(value))
         return reader.refuse(why) if why else passwords.hashed(str(value))
 
+    def unchanged(self, stored: Any, outside: Any) -> bool:
+        return bool(stored) and passwords.fits(str(outside), stored)
+
     def generate(self) -> str:
         return passwords.generate()
 
