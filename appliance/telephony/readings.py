@@ -18,6 +18,7 @@ Reading = dict[str, str]
 
 PJSIP_KINDS = ("endpoint", "aor", "auth", "registration", "identify")
 SECRET_KINDS = frozenset({"auth"})
+SECRET_KEYS = frozenset({"PIN"})
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _PARAMETER = re.compile(r"^ ?([\w@.-]+)\s+: ?(.*)$")
 _QUEUE = re.compile(r"^(\S+) has \d+ calls \(max (\w+)\) in '(\w+)' strategy .*W:(\d+)")
@@ -84,7 +85,7 @@ def differences(
             continue
         key = next(key for key in [*values, *have] if values.get(key) != have.get(key))
         names |= {"key": key, "live": have.get(key, "nothing"), "wanted": values.get(key, "nothing")}
-        if one.kind in SECRET_KINDS:
+        if one.kind in SECRET_KINDS or key in SECRET_KEYS:
             names |= {"live": "…", "wanted": "…"}
         found.append(finding(place.file, place.line, "live_value_differs", place.origin, **names))
     return found
