@@ -394,7 +394,8 @@ class Field:
     example: str = ""
     optional: bool = False
     default: Any = MISSING
-    show_if: tuple[str, str] | None = None   # (field, word): only shown when the other field has that word
+    show_if: tuple[str, str] | None = None   # (field, words with commas): only shown when the other field has one of them
+    input_only: bool = False                 # a short way of filling other fields; nothing of it is kept or exported
     also: str = ""                           # words of the source documents, for the search (CFG-13)
     restart: bool = False                    # Asterisk must be restarted for it
     attr: str = ""

@@ -4,7 +4,7 @@ Knows no HTTP. The faces (web/crud.py, web/api.py, sitefile.py) stand on these f
 audit and numbering guard all of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field as attribute
 from functools import cached_property
 from typing import Any
@@ -86,15 +86,18 @@ class Resource:
 
     # ----------------------------------------------------------------------------------------------- reading values
 
-    def read(self, values: dict[str, Any], reader: Reader, *, new: bool) -> dict[str, Any]:
-        """Outside values → {attr: stored}; what is wrong goes to the reader. Names not given stay as they are."""
+    def read(self, values: dict[str, Any], reader: Reader, *, new: bool, later: Set[str] = frozenset()) -> dict[str, Any]:
+        """Outside values → {attr: stored}; what is wrong goes to the reader. Names not given stay as they are, those of
+        `later` stay empty."""
         for name in values:
             if name not in self.fields:
                 reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
         stored = {}
         for name, spec in self.fields.items():
             value = values.get(name, spec.initial() if new else MISSING)
-            if value is not MISSING:
+            if name in later:
+                stored[spec.attr] = spec.kind.empty
+            elif value is not MISSING:
                 stored[spec.attr] = spec.read(value, reader.at(name))
         return stored
 
@@ -102,32 +105,36 @@ class Resource:
         """The row's outside values, in the order of the declaration; secrets only when asked for."""
         return {
             name: spec.kind.show(getattr(row, spec.attr))
-            for name, spec in self.fields.items() if secrets or not spec.kind.secret
+            for name, spec in self.fields.items() if not spec.input_only and (secrets or not spec.kind.secret)
         }
 
     # ------------------------------------------------------------------------------------------------ writing rows
 
-    def create(self, values: dict[str, Any]) -> Any:
+    def create(self, values: dict[str, Any], later: Set[str] = frozenset()) -> Any:
         """A new row from outside values, with its audit line. Raises Refused with a message per field.
 
-        What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once.
+        What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once. Fields named in
+        `later` are left empty, and the row's own rules wait for the `update(…, fresh=True)` that fills them.
         """
         reader = Reader()
         generated = {name: spec.kind.generate() for name, spec in self.fields.items()
                      if _generated(spec) and not values.get(name)}
         values = values | generated
-        stored = self.read(values, reader, new=True)
+        stored = self.read(values, reader, new=True, later=later)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
             row.id = SINGLE_ID
-        self._store(row)
+        self._store(row, check=not later)
         row.generated = generated | getattr(row, "generated", {})
         self._record(row, changes.CREATED, {}, self._auditable(row))
         return row
 
-    def update(self, row: Any, values: dict[str, Any]) -> bool:
-        """Put outside values on a row; False when nothing differed. Raises Refused with a message per field."""
+    def update(self, row: Any, values: dict[str, Any], *, fresh: bool = False) -> bool:
+        """Put outside values on a row; False when nothing differed (a `fresh` row is checked all the same).
+
+        Raises Refused with a message per field; the row then holds what was refused, so the caller rolls back.
+        """
         reader = Reader()
         stored = self.read(values, reader, new=False)
         _raise(reader.problems)
@@ -137,11 +144,13 @@ class Resource:
         for attr, value in stored.items():
             if attr not in same and getattr(row, attr) != value:
                 setattr(row, attr, value)
-        if not db.session.is_modified(row):
+        if not db.session.is_modified(row) and not fresh:
             return False
         self._store(row)
         after = self._auditable(row)
         differing = [name for name in after if before[name] != after[name]]
+        if fresh and not differing:
+            return False
         secret = {spec.name: "changed" for spec in self.fields.values()
                   if spec.kind.secret and spec.attr in stored and spec.attr not in same}
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
@@ -161,13 +170,12 @@ class Resource:
         db.session.delete(row)
         db.session.flush()
 
-    def _store(self, row: Any) -> None:
+    def _store(self, row: Any, check: bool = True) -> None:
         """Check the row's own rules, uniqueness and numbers, and write it."""
         with db.session.no_autoflush:
             self._check_unique(row)
-            check = getattr(row, "check", None)
-            if check:
-                check()
+            if check and hasattr(row, "check"):
+                row.check()
         db.session.add(row)
         db.session.flush()
         numbers = getattr(row, "numbers", None)

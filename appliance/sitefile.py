@@ -190,20 +190,12 @@ def _first_pass(named: list[Resource], entries: dict[str, Any], document: Docume
 
 def _new(resource: Resource, path: Path, values: dict[str, Any], document: Document, report: Report, mistakes: list[str]) -> Any:
     """A new row without the fields that point inside lists: their targets may come later in the file."""
-    early = {name: value for name, value in values.items()
-             if name not in resource.fields or not resource.fields[name].kind.defers}
-    blank = {name: [] for name, spec in resource.fields.items() if spec.kind.defers and not isinstance(spec.kind, Destination)}
-    required = {name: spec for name, spec in resource.fields.items() if spec.kind.defers and not spec.optional and name not in values}
-    for name in required:
-        mistakes.append(document.mistake((*path, name), _("Fill in this field.")))
-    with_optional = [spec for name, spec in resource.fields.items() if name in blank and not spec.optional]
-    for spec in with_optional:
-        spec.optional = True
-    try:
-        row = _guarded(lambda: resource.create(early | blank), path, document, mistakes)
-    finally:
-        for spec in with_optional:
-            spec.optional = False
+    later = {name for name, spec in resource.fields.items() if spec.kind.defers}
+    for name in later:
+        if not resource.fields[name].optional and values.get(name) in (None, "", []):
+            mistakes.append(document.mistake((*path, name), _("Fill in this field.")))
+    early = {name: value for name, value in values.items() if name not in later}
+    row = _guarded(lambda: resource.create(early, later), path, document, mistakes)
     if row is not None:
         report.created.append(f"{resource.one} {resource.title(row)}")
         report.secrets += [(f"{resource.one} {resource.title(row)}", clear) for clear in row.generated.values()]
@@ -219,8 +211,9 @@ def _second_pass(named: list[Resource], entries: dict[str, Any], rows: dict[Path
             kept = {name: value for name, value in values.items()
                     if not (name in resource.fields and resource.fields[name].kind.secret and not value)}
             label = f"{resource.one} {resource.title(row)}"
-            changed = _guarded(lambda r=resource, o=row, v=kept: r.update(o, v), path, document, mistakes)
-            if changed and label not in report.created:
+            new = label in report.created
+            changed = _guarded(lambda r=resource, o=row, v=kept, n=new: r.update(o, v, fresh=n), path, document, mistakes)
+            if changed and not new:
                 report.updated.append(label)
 
 

@@ -12,6 +12,7 @@ from appliance import changes, numbering, resource as resources, settings
 from appliance.db import Base, db
 from appliance.errors import Refused
 from appliance.fields import LinkedKind
+from appliance.links import References
 from appliance.resource import Resource
 from appliance.telephony import revision
 
@@ -36,9 +37,9 @@ def load(number: int) -> Rows:
 
 
 def in_dependency_order() -> list[Resource]:
-    """Resources so that each comes after those its foreign keys point at."""
+    """Resources so that each comes after those its fields point at (lines inside rows may point anywhere)."""
     graph = {
-        resource.word: {spec.kind.word for spec in resource.fields.values() if isinstance(spec.kind, LinkedKind)}
+        resource.word: {spec.kind.word for spec in resource.fields.values() if isinstance(spec.kind, LinkedKind | References)}
         for resource in resources.TABLE.values()
     }
     return [resources.TABLE[word] for word in TopologicalSorter(graph).static_order()]

@@ -35,10 +35,11 @@ class InboundRoute(Base):
     trunks: Mapped[list[int]] = field(References("trunks"), _l("Trunks"), also="Troncos",
                                       help=_l("Calls that arrive by these trunks."))
     did: Mapped[str] = field(
-        Mask(), _l("Line number (DID)"), optional=True, default="", also="DID",
+        Mask(), _l("Line number (DID)"), optional=True, default="", also="DID", input_only=True,
         help=_l("Short form: a number and its destination. Saved as a line below."),
     )
-    did_destination: Mapped[str] = field(Destination(*_TYPES), _l("Destination of the line number"), optional=True)
+    did_destination: Mapped[str] = field(Destination(*_TYPES), _l("Destination of the line number"), optional=True,
+                                        input_only=True)
     rules: Mapped[list[dict[str, Any]]] = field(Rows(_RULE, _l("rule")), _l("Rules"), optional=True)
     allow_outbound: Mapped[bool] = field(
         Boolean(), _l("Outside callers may leave by an outbound route"), default=False,

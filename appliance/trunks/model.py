@@ -72,22 +72,23 @@ class Trunk(Base):
     )
     host: Mapped[str] = field(
         Pattern(100, r"[A-Za-z0-9.:-]+", _l("Write an IP address or a host name.")), _l("Host"), optional=True, default="",
-        example="sip.operadora.com.br", also="Endereço/Host",
+        example="sip.operadora.com.br", also="Endereço/Host", show_if=("authentication", f"{BY_IP},{SENDS}"),
     )
-    port: Mapped[int] = field(Whole(1, 65535), _l("Port"), default=5060)
+    port: Mapped[int] = field(Whole(1, 65535), _l("Port"), default=5060, show_if=("authentication", f"{BY_IP},{SENDS}"))
     username: Mapped[str] = field(
         Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("User"), optional=True, default="", also="Usuário",
+        show_if=("authentication", f"{RECEIVES},{SENDS}"),
     )
     password: Mapped[str | None] = field(
-        Secret(1, generated=False), _l("Password"), optional=True, also="Senha",
+        Secret(1, generated=False), _l("Password"), optional=True, also="Senha", show_if=("authentication", f"{RECEIVES},{SENDS}"),
         help=_l("The carrier's, when we register there. Left empty for a gateway that registers here, it is generated."),
     )
     line: Mapped[str] = field(
         Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("Line"), optional=True, default="",
-        also="Tronco (linha)", help=_l("User part of the contact we register, often the main number."),
+        also="Tronco (linha)", show_if=("authentication", SENDS), help=_l("User part of the contact we register, often the main number."),
     )
     registration: Mapped[str] = field(
-        Text(200), _l("Registration in one line"), optional=True, default="", also="Registro",
+        Text(200), _l("Registration in one line"), optional=True, default="", also="Registro", input_only=True, show_if=("authentication", SENDS),
         example="usuario:senha@host/tronco", help=_l("Fills user, password, host and line, and is not kept."),
     )
     qualify: Mapped[bool] = field(
