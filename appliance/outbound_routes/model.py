@@ -79,6 +79,10 @@ class OutboundRoute(Base):
             if rule["force_caller_id"] and not rule["caller_id"]:
                 raise Refused(_("Write the caller ID that is to be forced."), field=f"rules-{index}-caller_id")
 
+    def is_offered(self) -> bool:
+        """A route without any rule is inactive and not offered to profiles (RTE-09)."""
+        return bool(self.rules)
+
     def enabled_rules(self) -> list[tuple[int, dict[str, Any]]]:
         """(position from 1, rule) of the rules in use."""
         return [(index, rule) for index, rule in enumerate(self.rules, 1) if rule["enabled"]]

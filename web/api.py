@@ -1,0 +1,194 @@
+"""The same resources as JSON under /api/v1, described by OpenAPI 3.1 at /api/v1/openapi.json."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, jsonify, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from pydantic import BaseModel, ConfigDict, Field as Described, create_model
+from spectree import Response as Answers, SpecTree
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+
+from appliance import applying, changes, resource as resources
+from appliance.db import db
+from appliance.errors import Refused
+from appliance.resource import Resource
+from web import crud
+from web.login import needs
+
+MOST_ROWS = 500
+
+spec = SpecTree(
+    "flask", title="Bentevi", version="v1", path="api/v1", filename="openapi.json", annotations=False, openapi_version="3.1.0",
+    naming_strategy=lambda model: model.__name__, mode="strict",
+)
+
+
+class Problem(BaseModel):
+    """What is wrong: one sentence, and one per field."""
+
+    model_config = ConfigDict(extra="forbid")
+    error: str
+    fields: dict[str, str] = {}
+
+
+class Asked(BaseModel):
+    """Why an apply is asked for."""
+
+    reason: str = ""
+
+
+class AttemptOut(BaseModel):
+    """An attempt to put the configuration into force: queued, running, done or failed."""
+
+    id: int
+    state: str
+    revision: int | None
+    steps: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+
+
+def schemas(resource: Resource) -> tuple[type[BaseModel], type[BaseModel], type[BaseModel]]:
+    """(what is sent, one row, a page of rows) of a resource, from its declaration."""
+    sent: dict[str, Any] = {}
+    shown: dict[str, Any] = {"id": (int, ...)}
+    for name, one in resource.fields.items():
+        text = Described(default=None, title=str(one.label), description=str(one.help) or None)
+        sent[name] = (one.kind.schema | None, text)
+        if not one.kind.secret and not one.input_only:
+            shown[name] = (one.kind.schema | None, text)
+    word = "".join(part.capitalize() for part in resource.word.split("_"))
+    row = create_model(f"{word}Out", **shown)
+    page = create_model(f"{word}Page", rows=(list[row], ...), count=(int, ...), next=(str | None, None))  # type: ignore[valid-type]
+    return create_model(f"{word}In", __config__=ConfigDict(extra="forbid"), **sent), row, page
+
+
+def connect(app: Flask) -> None:
+    """Every resource's addresses, and the description of all of them."""
+    for resource in resources.TABLE.values():
+        app.register_blueprint(_blueprint(resource))
+    app.register_blueprint(_applies())
+    spec.register(app)
+
+
+def _described(function: Any, name: str, tag: str, sent: Any, *answers: Any, **more: Any) -> Any:
+    function.__name__, function.__doc__ = name, more.get("doc", "")
+    documented = Answers(**{code: model for code, model in answers})
+    return spec.validate(json=sent, resp=documented, tags=[tag], skip_validation=True)(function)
+
+
+def _blueprint(resource: Resource) -> Blueprint:
+    api = Blueprint(f"api_{resource.word}", __name__, url_prefix=f"/api/v1/{resource.word}")
+    sent, row, page = schemas(resource)
+    guard, tag = needs(resource.permission or resource.word), resource.word
+    wrong = (("HTTP_401", Problem), ("HTTP_403", Problem), ("HTTP_404", Problem), ("HTTP_422", Problem))
+
+    def add(rule: str, method: str, view: Any, name: str, doc: str, body: Any, *answers: Any) -> None:
+        described = _described(view, name, tag, body, *answers, *wrong, doc=doc)
+        api.add_url_rule(rule, f"{method.lower()}_{name}", guard(described), methods=[method])
+
+    if resource.single:
+        add("", "GET", lambda: jsonify(_shown(resource, _single(resource))), f"{tag}_show", "The one row.", None, ("HTTP_200", row))
+        add("", "PATCH", lambda: _write(resource, _single(resource)), f"{tag}_change", "Change fields.", sent, ("HTTP_200", row))
+        return api
+    add("", "GET", lambda: _list(resource), f"{tag}_list",
+        "Rows; `q` searches, filters by field name, `sort`, `after` and `limit` page.", None, ("HTTP_200", page))
+    add("", "POST", lambda: _write(resource, None), f"{tag}_create", "A new row.", sent, ("HTTP_201", row))
+    add("/<int:row_id>", "GET", lambda row_id: jsonify(_shown(resource, crud.row_of(resource, row_id))), f"{tag}_show", "One row.",
+        None, ("HTTP_200", row))
+    add("/<int:row_id>", "PATCH", lambda row_id: _write(resource, crud.row_of(resource, row_id)), f"{tag}_change",
+        "Change the fields that are sent.", sent, ("HTTP_200", row))
+    add("/<int:row_id>", "DELETE", lambda row_id: _delete(resource, crud.row_of(resource, row_id)), f"{tag}_delete",
+        "Remove a row nothing points at.", None, ("HTTP_204", None))
+    return api
+
+
+def _single(resource: Resource) -> Any:
+    return crud.row_of(resource, resources.SINGLE_ID)
+
+
+def _shown(resource: Resource, row: Any) -> dict[str, Any]:
+    return {"id": row.id, **resource.show(row)}
+
+
+def _list(resource: Resource) -> ResponseReturnValue:
+    limit = min(request.args.get("limit", crud.PAGE_ROWS, type=int), MOST_ROWS)
+    page = crud.listing(resource, MultiDict(request.args), max(1, limit))
+    return jsonify(rows=[_shown(resource, row) for row in page.rows], count=page.count, next=page.after or None)
+
+
+def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
+    if not crud.may_write(resource):
+        abort(403)
+    try:
+        values = request.get_json()
+    except BadRequest:
+        return _problem(Refused(_("The body is not JSON.")))
+    if not isinstance(values, dict):
+        return _problem(Refused(_("Write the fields of the row as a JSON object.")))
+    status = 201 if row is None else 200
+    try:
+        if row is None:
+            row = resource.create(values)
+        else:
+            resource.update(row, values)
+        if resource.applies:
+            applying.ask_if_wanted()
+        db.session.commit()
+    except Refused as why:
+        db.session.rollback()
+        return _problem(why)
+    crud.relay()
+    return jsonify({**_shown(resource, row), **getattr(row, "generated", {})}), status
+
+
+def _delete(resource: Resource, row: Any) -> ResponseReturnValue:
+    if not crud.may_write(resource):
+        abort(403)
+    try:
+        resource.delete(row)
+        db.session.commit()
+    except Refused as why:
+        db.session.rollback()
+        return _problem(why)
+    return "", 204
+
+
+def _problem(why: Refused) -> ResponseReturnValue:
+    return jsonify(error=str(why), fields=why.messages), 422
+
+
+def _applies() -> Blueprint:
+    api = Blueprint("api_apply", __name__, url_prefix="/api/v1/apply")
+    guard = needs("revisions")
+
+    def ask() -> Response | tuple[Response, int]:
+        body = request.get_json(silent=True)
+        attempt = applying.ask(str((body or {}).get("reason", "")) if isinstance(body, dict) else "")
+        db.session.commit()
+        crud.relay()
+        return jsonify(_attempt(attempt)), 202
+
+    def show(attempt_id: int) -> Response:
+        return jsonify(_attempt(db.session.get(applying.Attempt, attempt_id) or abort(404)))
+
+    def waiting() -> Response:
+        return jsonify(pending=[{"word": c.word, "row": c.row_title, "action": c.action, "by": c.user_name} for c in changes.pending()])
+
+    views = [("", "POST", ask, "apply_ask", "Apply everything pending.", Asked, ("HTTP_202", AttemptOut)),
+             ("/<int:attempt_id>", "GET", show, "apply_show", "How an attempt goes.", None, ("HTTP_200", AttemptOut)),
+             ("/pending", "GET", waiting, "apply_pending", "Changes not yet in force.", None, ("HTTP_200", None))]
+    for rule, method, view, name, doc, body, answer in views:
+        api.add_url_rule(rule, name, guard(_described(view, name, "apply", body, answer, doc=doc)), methods=[method])
+    return api
+
+
+def _attempt(attempt: Any) -> dict[str, Any]:
+    return {"id": attempt.id, "state": attempt.state, "revision": attempt.revision, "steps": attempt.steps,
+            "findings": [applying.told(found) for found in attempt.findings]}
+
+
+def is_token_request() -> bool:
+    """Requests with a bearer token carry no cookie, so they need no CSRF token."""
+    return bool(g.get("by_token"))

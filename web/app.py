@@ -1,0 +1,168 @@
+"""The application with its screens; SCREENS is the table of pages that are no resource."""
+
+import logging
+import secrets
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Response, g, jsonify, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale, gettext as _
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from appliance import app as ground, changes, db, lanes, resource as resources, settings
+from appliance.company.model import Company
+from appliance.errors import Busy, Refused
+from web import api, apply, assets, audit, crud, formats, htmx, login, menu, now, search
+from web.limits import limiter
+from web.sessions import QUIET, Sessions
+
+log = logging.getLogger("bentevi.web")
+
+SCREENS = [login.pages, now.pages, search.pages, apply.pages, audit.pages]
+
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+
+csrf = CSRFProtect()
+
+
+def N_(text: str) -> str:  # noqa: N802  the usual mark for texts translated later
+    """Marks a text for the catalogue."""
+    return text
+
+
+def create_app() -> Flask:
+    """Everything a browser and the API see."""
+    app = ground.bare_app(_language)
+    app.secret_key = db.secret_file(settings.load().secrets / "web_key", lambda: secrets.token_urlsafe(48))
+    app.config.update(
+        SESSION_COOKIE_SECURE=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, MAX_CONTENT_LENGTH=64 * 2**20,
+        MAX_FORM_MEMORY_SIZE=8 * 2**20, MAX_FORM_PARTS=50_000, RATELIMIT_STORAGE_URI=settings.load().redis_url,
+    )
+    app.session_interface = Sessions()
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # nginx is the one hop
+    app.before_request(_only_read)
+    app.before_request(login.identify)
+    csrf.init_app(app)
+    app.before_request(_check_csrf)
+    limiter.init_app(app)
+    htmx.connect(app)
+    app.after_request(_headers)
+    for resource in resources.TABLE.values():
+        app.register_blueprint(crud.blueprint(resource))
+    for pages in SCREENS:
+        app.register_blueprint(pages)
+    app.add_url_rule("/healthz", "healthz", login.public(_healthz))
+    api.connect(app)
+    _errors(app)
+    app.jinja_env.filters.update(formats.FILTERS)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(_everywhere)
+    return app
+
+
+def _only_read() -> None:
+    """Reading requests do not wait for writers."""
+    if request.method in ("GET", "HEAD") and request.endpoint not in QUIET:
+        db.read_only()
+
+
+def _check_csrf() -> None:
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not api.is_token_request():
+        csrf.protect()
+
+
+def _language() -> str:
+    """The person's language, this browser's choice, or the company's."""
+    user = g.get("user")
+    chosen = (user.language if user else "") or session.get("language", "")
+    if chosen:
+        return str(chosen)
+    company = db.db.session.get(Company, resources.SINGLE_ID)
+    return company.language if company else "pt_BR"
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _everywhere() -> dict[str, Any]:
+    """What every template may use."""
+    user = g.get("user")
+    found: dict[str, Any] = {
+        "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
+        "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
+        "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+    }
+    if user and not htmx.wants_part():
+        company = db.db.session.get(Company, resources.SINGLE_ID)
+        found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "running": now.is_running(),
+                  "company": company, "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
+    return found
+
+
+def _query(asked: Any, **changes_: Any) -> str:
+    """The query string of this list with some values changed or (None) left out."""
+    values = {name: value for name, value in asked.items() if value and name not in ("after", "before")} | changes_
+    return urlencode({name: value for name, value in values.items() if value is not None})
+
+
+def _word_of(destination: str) -> str:
+    """The resource a type of destination points at."""
+    return next(found.word for found in resources.TABLE.values() if found.destination == destination)
+
+
+def _healthz() -> ResponseReturnValue:
+    """For the supervisor: the web, the database and Redis answer."""
+    db.db.session.get(Company, resources.SINGLE_ID)
+    with lanes.needs_redis():
+        lanes.connection().ping()
+    return "ok", 200, {"Content-Type": "text/plain"}
+
+
+def _errors(app: Flask) -> None:
+    def told(why: HTTPException) -> ResponseReturnValue:
+        return _error(why.code or 500, _WORDS.get(why.code or 500, why.description or ""))
+
+    def busy(why: Busy) -> ResponseReturnValue:
+        return _error(503, str(why))
+
+    def refused(why: Refused) -> ResponseReturnValue:
+        return _error(422, str(why))
+
+    def ours(why: Exception) -> ResponseReturnValue:
+        code = secrets.token_hex(3).upper()
+        log.exception("error %s at %s", code, request.path)
+        db.db.session.rollback()
+        return _error(500, _("Something went wrong on our side. Nothing was stored. Tell support this code: %(code)s", code=code))
+
+    app.register_error_handler(HTTPException, told)
+    app.register_error_handler(Busy, busy)
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(Exception, ours)
+
+
+_WORDS = {
+    400: N_("The page was open for too long or the request is not complete. Go back and send it again."),
+    401: N_("Log in first."),
+    403: N_("You may not open this. Ask an administrator for the menu."),
+    404: N_("There is nothing here. It may have been deleted."),
+    413: N_("The file is too large."),
+    429: N_("Too many tries. Wait a minute."),
+}
+
+
+def _error(status: int, text: str) -> ResponseReturnValue:
+    if request.path.startswith("/api/"):
+        return jsonify(error=_(text), fields={}), status
+    return render_template("error.html", status=status, text=_(text)), status

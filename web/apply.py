@@ -1,0 +1,167 @@
+"""The bar of pending changes, the difference, applying with its steps, revisions and going back."""
+
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _, lazy_gettext as _l
+from sqlalchemy import select
+
+from appliance import applying, changes, resource as resources, settings, snapshots
+from appliance.db import db
+from appliance.errors import Refused
+from appliance.revisions.model import Attempt, Revision, newest_number
+from appliance.telephony import revision as files
+from appliance.telephony.difference import difference
+from appliance.telephony.render import Unfit
+from web import crud
+from web.login import current_user, needs
+
+pages = Blueprint("apply", __name__)
+
+STEPS = {  # step of the pipeline → what the person reads
+    "render": _l("Generate"), "write": _l("Write"), "check": _l("Check"), "shadow": _l("Try out"), "switch": _l("Switch"),
+    "reload": _l("Load"), "look": _l("Confirm"), "return": _l("Go back"),
+}
+
+
+@pages.post("/apply")
+@needs("revisions")
+def ask() -> ResponseReturnValue:
+    """Apply everything pending, of all authors."""
+    attempt = applying.ask(request.form.get("reason", ""))
+    db.session.commit()
+    crud.relay()
+    return redirect(f"/apply/{attempt.id}")
+
+
+@pages.get("/apply/<int:attempt_id>")
+@needs("")
+def show(attempt_id: int) -> ResponseReturnValue:
+    """An attempt, with its steps as they happen."""
+    return render_template("apply/attempt.html", **_facts(attempt_id))
+
+
+@pages.get("/apply/<int:attempt_id>/_steps")
+@needs("")
+def steps(attempt_id: int) -> ResponseReturnValue:
+    """The steps alone; the page asks again while something may still happen."""
+    return render_template("apply/_steps.html", **_facts(attempt_id))
+
+
+def _facts(attempt_id: int) -> dict[str, Any]:
+    attempt = db.session.get(Attempt, attempt_id) or abort(404)
+    names = [name for name in STEPS if name not in ("return", "write")]
+    by_name = {step["name"]: step for step in attempt.steps}
+    if "return" in by_name:
+        names.append("return")
+    shown = [(STEPS[name], by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
+    return {"attempt": attempt, "steps": shown, "findings": [applying.told(found) for found in attempt.findings]}
+
+
+@pages.get("/pending")
+@needs("")
+def pending() -> ResponseReturnValue:
+    """What applying now would change: in words, and in lines of the files."""
+    try:
+        found, findings = applying.preview(), []
+    except Unfit as why:
+        one = why.finding
+        stored = {"code": one.code, "parameters": dict(one.parameters), "word": one.word, "row_id": one.row_id, "text": one.text}
+        found, findings = [], [applying.told(stored)]
+    return render_template("apply/pending.html", changes=_in_words(changes.pending()), files=found, findings=findings)
+
+
+def _in_words(found: list[changes.Change]) -> list[dict[str, Any]]:
+    """Each change with the labels of its fields, only of rows the person may see."""
+    shown = []
+    for change in found:
+        resource = resources.TABLE.get(change.word)
+        if resource and not current_user().may(resource.permission or resource.word):
+            continue
+        shown.append({"change": change, "resource": resource, "fields": fields_in_words(resource, change)})
+    return shown
+
+
+def fields_in_words(resource: resources.Resource | None, change: changes.Change) -> list[tuple[str, str, str]]:
+    """(label, before, after) of a change's fields."""
+    names = list(dict.fromkeys([*change.before, *change.after]))
+    label = {name: str(spec.label) for name, spec in resource.fields.items()} if resource else {}
+    return [(label.get(name, name), _short(change.before.get(name)), _short(change.after.get(name))) for name in names
+            if change.before.get(name) not in (None, "", [], {}) or change.after.get(name) not in (None, "", [], {})]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_short(inner)}" if inner is not True else str(key) for key, inner in value.items())
+    if isinstance(value, list):
+        lines = [_line(one) if isinstance(one, dict) else str(one) for one in value]
+        return (" · " if value and isinstance(value[0], dict) else ", ").join(lines)
+    return "" if value is None else str(value)
+
+
+def _line(one: dict[str, Any]) -> str:
+    return " ".join(f"{key}={_short(value)}" for key, value in one.items() if value not in (None, "", [], False, 0))
+
+
+@pages.get("/revisions")
+@needs("revisions")
+def revisions() -> ResponseReturnValue:
+    """Every configuration that was in force, newest first."""
+    before = request.args.get("before", type=int)
+    query = select(Revision).order_by(Revision.number.desc()).limit(crud.PAGE_ROWS)
+    found = list(db.session.scalars(query.where(Revision.number < before) if before else query))
+    failed = list(db.session.scalars(select(Attempt).where(Attempt.state == "failed").order_by(Attempt.id.desc()).limit(5)))
+    return render_template("apply/revisions.html", revisions=found, newest=newest_number(), failed=failed)
+
+
+@pages.get("/revisions/<int:number>")
+@needs("revisions")
+def revision(number: int) -> ResponseReturnValue:
+    """What a revision changed against the one before (or another), in words and lines."""
+    row = db.session.get(Revision, number) or abort(404)
+    against = request.args.get("against", number - 1, type=int)
+    machine = settings.load()
+    hidden = frozenset({f"bentevi/{name}" for name in applying.config_files.SECRET}) | applying.system_files.SECRET_FILES
+    found = difference(files.files_of(machine, against), files.files_of(machine, number), hidden)
+    query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
+    kept = files.folder(machine, number).exists()
+    return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
+                           changes=_in_words(list(db.session.scalars(query))))
+
+
+@pages.post("/revisions/<int:number>/rollback")
+@needs("revisions")
+def rollback(number: int) -> ResponseReturnValue:
+    """All rows as that revision had them, with today's secrets, in force as a new revision."""
+    if not all(current_user().may(r.permission or r.word) for r in resources.TABLE.values() if r.applies):
+        abort(403)
+    try:
+        snapshots.restore(number)
+        attempt = applying.ask(_("back to revision %(number)s", number=number))
+        db.session.commit()
+    except Refused as why:
+        db.session.rollback()
+        session["refused"] = str(why)
+        return redirect("/revisions")
+    crud.relay()
+    return redirect(f"/apply/{attempt.id}")
+
+
+@pages.post("/revisions/<int:number>/restore/<word>/<int:row_id>")
+@needs("")
+def restore_row(number: int, word: str, row_id: int) -> ResponseReturnValue:
+    """One row as that revision had it, for people who may edit it; waits to be applied."""
+    resource = resources.TABLE.get(word) or abort(404)
+    if not current_user().may(resource.permission or resource.word):
+        abort(403)
+    try:
+        snapshots.restore_row(word, row_id, number)
+        db.session.commit()
+        session["saved"] = _("Saved, to be applied.")
+    except Refused as why:
+        db.session.rollback()
+        session["refused"] = str(why)
+    return redirect(resource.path(row_id))

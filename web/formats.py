@@ -1,0 +1,50 @@
+"""How instants, durations and telephone numbers look; Jinja filters."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from flask import g
+from flask_babel import format_datetime, lazy_gettext as _l
+
+from appliance.company.model import Company
+from appliance.db import db
+from appliance.numbers import pretty
+from appliance.resource import SINGLE_ID
+
+
+def zone() -> ZoneInfo:
+    """The company's zone, read once per request."""
+    if "zone" not in g:
+        company = db.session.get(Company, SINGLE_ID)
+        g.zone = ZoneInfo(company.timezone if company else "America/Sao_Paulo")
+    found: ZoneInfo = g.zone
+    return found
+
+
+def instant(value: datetime | None) -> str:
+    """20/11/2026 14:05 in the company's zone; stored instants never move."""
+    if value is None:
+        return ""
+    local = value.replace(tzinfo=value.tzinfo or UTC).astimezone(zone()).replace(tzinfo=None)
+    return format_datetime(local, "dd/MM/yyyy HH:mm", rebase=False)
+
+
+def seconds(value: float) -> str:
+    """1:05 or 1:02:05; below a minute with one decimal and a unit."""
+    if value < 60:
+        return f"{value:.1f} s".replace(".", ",")
+    minutes, rest = divmod(int(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+ACTIONS = {"created": _l("created"), "updated": _l("changed"), "deleted": _l("deleted"), "restored": _l("restored"),
+           "shown": _l("password shown")}
+
+
+def action(word: str) -> str:
+    """What was done to a row."""
+    return str(ACTIONS.get(word, word))
+
+
+FILTERS = {"instant": instant, "seconds": seconds, "phone": pretty, "action": action}

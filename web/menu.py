@@ -1,0 +1,47 @@
+"""The left bar: groups and pages, only what the person may open."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from appliance.resource import TABLE
+from appliance.users.model import User
+
+GROUPS = {
+    "now": _l("Now"), "telephony": _l("Telephony"), "people": _l("People"), "system": _l("System"),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One line of the menu."""
+
+    word: str
+    label: Any
+    path: str
+    icon: str
+    group: str
+    also: str = ""
+
+
+PAGES = [
+    Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
+    Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),
+    Page("audit", _l("Audit trail"), "/audit", "clock", "system", "Auditoria histórico alterações"),
+]
+
+
+def pages() -> list[Page]:
+    """Every page of the menu, resources in the order of their table."""
+    found = [
+        Page(r.permission or r.word, r.label, f"/{r.word}", r.icon, r.group, f"{r.also} {r.word}") for r in TABLE.values()
+    ]
+    return [PAGES[0], *found, *PAGES[1:]]
+
+
+def menu_of(user: User) -> list[tuple[Any, list[Page]]]:
+    """(heading, pages) the person may open."""
+    allowed = [page for page in pages() if user.may(page.word)]
+    groups = [(label, [page for page in allowed if page.group == group]) for group, label in GROUPS.items()]
+    return [(label, found) for label, found in groups if found]

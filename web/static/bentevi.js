@@ -1,0 +1,140 @@
+// Small manners of the pages. What a page shows comes from the server; nothing here builds rows or texts.
+"use strict";
+
+const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
+
+// Fields that only belong to one choice of another field: data-show-if="protocol=sip,khomp".
+function showFields(root = document) {
+  all("[data-show-if]", root).forEach((part) => {
+    const [name, words] = part.dataset.showIf.split("=");
+    const other = document.querySelector(`[name="${CSS.escape(name)}"]`);
+    const shown = Boolean(other) && words.split(",").includes(other.value);
+    part.hidden = !shown;
+    all("input, select, textarea", part).forEach((input) => { input.disabled = !shown && part.classList.contains("field") === false; });
+  });
+}
+
+// The save button appears when nothing required is missing (data-complete).
+function showSave() {
+  all("form[data-complete]").forEach((form) => {
+    const save = form.querySelector("[data-save]");
+    if (save) save.hidden = !form.checkValidity() || all("[data-required]", form).some((input) => !input.value);
+  });
+}
+
+// Lines inside a row: add (asked of the server), move, remove.
+let lineNumber = Date.now() % 1000000;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const line = button.closest("[data-line]");
+  if (button.dataset.add) {
+    const lines = button.parentElement.querySelector("[data-lines]");
+    const answer = await fetch(`/${button.dataset.add}-${lineNumber++}`, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) return;
+    const holder = document.createElement("div");
+    holder.innerHTML = await answer.text();
+    const added = holder.querySelector("[data-line]");
+    lines.append(added);
+    htmx.process(added);
+    showFields(added);
+    added.querySelector("input, select").focus();
+  } else if (button.dataset.up !== undefined && line.previousElementSibling) {
+    line.previousElementSibling.before(line);
+  } else if (button.dataset.down !== undefined && line.nextElementSibling) {
+    line.nextElementSibling.after(line);
+  } else if (button.dataset.remove !== undefined) {
+    line.remove();
+  } else if (button.dataset.generate) {
+    const input = document.getElementById(button.dataset.generate);
+    const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    const random = crypto.getRandomValues(new Uint32Array(14));
+    input.value = Array.from(random, (n) => letters[n % letters.length]).join("").replace(/(.)\1+/gi, "$1") + "a7@K";
+    input.type = "text";
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  } else if (button.dataset.theme) {
+    document.cookie = `theme=${button.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+    location.reload();
+    return;
+  } else {
+    return;
+  }
+  event.preventDefault();
+  changed = true;
+});
+
+// Leaving a form that was changed is asked once; sending one says what it does and happens once.
+let changed = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form[data-warn]") && event.target.name !== "try_number") changed = true;
+  showFields();
+  showSave();
+});
+document.addEventListener("change", () => { showFields(); showSave(); });
+addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (button && button.dataset.confirm && !confirm(button.dataset.confirm)) { event.preventDefault(); return; }
+  changed = false;
+  if (button && button.dataset.busy) { button.textContent = button.dataset.busy; setTimeout(() => { button.disabled = true; }); }
+});
+
+// Choosing rows of a list brings the bar with what can be done to them.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-bulk]");
+  if (!form) return;
+  if (event.target.dataset.all !== undefined) all("[name=row]", form).forEach((box) => { box.checked = event.target.checked; });
+  const count = all("[name=row]:checked", form).length;
+  const bar = form.querySelector(".bulk");
+  bar.hidden = count === 0;
+  bar.querySelector("[data-chosen]").textContent = count;
+});
+
+// A new empty choice grows under the last one, so that lists of any length can be made.
+document.addEventListener("change", (event) => {
+  const several = event.target.closest("[data-several]");
+  if (!several) return;
+  const last = several.lastElementChild.querySelector("select, input");
+  if (last.value) {
+    const next = several.lastElementChild.cloneNode(true);
+    const input = next.querySelector("select, input");
+    input.value = "";
+    input.id = `${input.name}-${lineNumber++}`;
+    several.append(next);
+  }
+});
+
+// Keyboard.
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "k") {
+    event.preventDefault();
+    document.getElementById("search")?.focus();
+    return;
+  }
+  if (event.key === "Escape") { const found = document.getElementById("found"); if (found) found.replaceChildren(); }
+  if (event.target.closest("input, select, textarea, dialog") || event.ctrlKey || event.altKey || event.metaKey) return;
+  const target = { "/": "[data-key='/']", n: "[data-key=n]", s: "[data-save]", e: "#form input:not([type=hidden])" }[event.key];
+  if (event.key === "?") document.getElementById("keys")?.showModal();
+  else if (target) {
+    const found = document.querySelector(target);
+    if (!found) return;
+    event.preventDefault();
+    if (event.key === "n" || event.key === "s") found.click(); else found.focus();
+  }
+});
+
+// A tab has an address; a link to a field opens its tab.
+function openTabOf(hash) {
+  if (!hash) return;
+  const target = document.getElementById(hash.slice(1));
+  const pane = target && (target.classList.contains("tab-pane") ? target : target.closest(".tab-pane"));
+  if (!pane) return;
+  const link = document.querySelector(`a[data-bs-toggle=tab][href="#${pane.id}"]`);
+  if (link) link.click();
+  if (target !== pane) { target.scrollIntoView({ block: "center" }); target.querySelector("input, select, textarea")?.focus(); }
+}
+document.addEventListener("shown.bs.tab", (event) => history.replaceState(null, "", event.target.getAttribute("href")));
+addEventListener("hashchange", () => openTabOf(location.hash));
+
+document.addEventListener("DOMContentLoaded", () => { showFields(); showSave(); openTabOf(location.hash || (document.querySelector(".alert-danger a[href^='#field-']")?.getAttribute("href") ?? "")); });
+document.addEventListener("htmx:afterSwap", () => { showFields(); showSave(); });
