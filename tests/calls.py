@@ -92,7 +92,7 @@ class Call(Voice):
     @property
     def caller_number(self) -> str:
         """User part of the INVITE's From, percent-decoded."""
-        return user_of(self.header("From"))
+        return user_of(uri_of(self.header("From")))
 
     @property
     def caller_name(self) -> str:

@@ -116,15 +116,14 @@ def uri_of(address: str) -> str:
     return found.group(1) if found else address.split(";")[0].strip()
 
 
-def raw_user_of(address: str) -> str:
-    """The user part of a URI or address exactly as written, "" when there is none."""
-    rest = uri_of(address).partition(":")[2]
-    return rest.rpartition("@")[0].partition(":")[0]
+def raw_user_of(uri: str) -> str:
+    """The user part of a URI exactly as written, "" when there is none."""
+    return uri.partition(":")[2].rpartition("@")[0].partition(":")[0]
 
 
-def user_of(address: str) -> str:
-    """The user part, percent-decoded."""
-    return unquote(raw_user_of(address))
+def user_of(uri: str) -> str:
+    """The user part of a URI, percent-decoded."""
+    return unquote(raw_user_of(uri))
 
 
 def name_of(address: str) -> str:

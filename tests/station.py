@@ -142,13 +142,14 @@ class Ask:
             self.station.send(self._acknowledgement)
 
     def _repeat_later(self, raw: bytes, gap_seconds: float, deadline: float) -> None:
-        self.station.wire.after(gap_seconds, lambda: self._repeat(raw, gap_seconds, deadline))
+        seconds = min(gap_seconds, max(0.0, deadline - time.monotonic()))
+        self.station.wire.after(seconds, lambda: self._repeat(raw, gap_seconds, deadline))
 
     def _repeat(self, raw: bytes, gap_seconds: float, deadline: float) -> None:
         is_over = self._is_heard or self.final is not None or raw != self.request.raw
         if is_over or self.station.is_closed:
             return
-        if time.monotonic() > deadline:
+        if time.monotonic() >= deadline:
             return self._finish_unanswered()
         self.station.send(raw)
         self._repeat_later(raw, min(gap_seconds * 2, T2_SECONDS), deadline)
@@ -175,6 +176,7 @@ class Station:
         self.loses: Callable[[Message, bool], bool] | None = None
         self.is_closed = False
         self._answers: dict[tuple[str, str], bytes] = {}
+        self._came_from: dict[str, tuple[str, int]] = {}
         self._unacknowledged: set[tuple[str, int]] = set()
         self.socket = self.wire.open(host, port, self._received)
         self.port: int = self.socket.getsockname()[1]
@@ -235,7 +237,7 @@ class Station:
             lines.append(("Content-Type", "application/sdp"))
         raw = compose(f"SIP/2.0 {code} {reason or REASONS.get(code, 'Refused')}", lines, body)
         self._answers[(request.branch, request.method)] = raw
-        self.send(raw)
+        self._send_back(request, raw)
         if request.method == "INVITE" and code >= 200:
             self._unacknowledged.add((request.call_id, request.cseq))
             self._repeat_answer(request, raw, T1_SECONDS, time.monotonic() + GIVE_UP_SECONDS)
@@ -244,17 +246,20 @@ class Station:
         def repeat() -> None:
             is_over = not self.awaits_ack(request) or time.monotonic() > deadline
             if not is_over and not self.is_closed:
-                self.send(raw)
+                self._send_back(request, raw)
                 self._repeat_answer(request, raw, min(gap_seconds * 2, T2_SECONDS), deadline)
 
         self.wire.after(gap_seconds, repeat)
+
+    def _send_back(self, request: Message, raw: bytes) -> None:
+        self.send(raw, self._came_from.get(request.branch))
 
     def awaits_ack(self, invite: Message) -> bool:
         return (invite.call_id, invite.cseq) in self._unacknowledged
 
     # -- receiving
 
-    def _received(self, data: bytes, _address: tuple[str, int]) -> None:
+    def _received(self, data: bytes, address: tuple[str, int]) -> None:
         if not data.strip():
             return
         message = Message(data)
@@ -268,6 +273,7 @@ class Station:
             self._unacknowledged.discard((message.call_id, message.cseq))
             self.acknowledged(message)
         else:
+            self._came_from[message.branch] = address
             self._request_came(message)
 
     def _response_came(self, response: Message) -> None:
@@ -281,7 +287,7 @@ class Station:
             self._answers[key] = b""
             self.asked(request)
         elif self._answers[key]:
-            self.send(self._answers[key])
+            self._send_back(request, self._answers[key])
 
     # -- what phones and carriers say to it
 

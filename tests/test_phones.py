@@ -1,0 +1,385 @@
+"""The test phones and the simulated carrier, proved through a real Asterisk with a scratch configuration."""
+
+import pytest
+
+from tests.carrier import BY_IP, REGISTERS, REGISTRAR, Carrier
+from tests.phones import Phone, Phones
+from tests.scratch_asterisk import MUSIC_HZ, ScratchAsterisk, free_udp_port
+
+pytestmark = pytest.mark.pbx
+
+BY_IP_HOST = "127.0.0.2"  # Asterisk tells by_ip peers by address alone, and the phones are at 127.0.0.1.
+
+EXTENSION = """
+[{user}](phone)
+auth={user}
+aors={user}
+callerid=Ramal {user} <{user}>
+[{user}](password)
+username={user}
+{details}
+[{user}](devices)
+"""
+PJSIP = """
+[udp]
+type=transport
+protocol=udp
+bind=127.0.0.1:{sip_port}
+[line](!)
+type=endpoint
+transport=udp
+disallow=all
+allow=alaw,ulaw
+direct_media=no
+send_pai=yes
+trust_id_inbound=yes
+[phone](!,line)
+context=internal
+[trunk](!,line)
+context=incoming
+[password](!)
+type=auth
+auth_type=digest
+password=secret
+[devices](!)
+type=aor
+max_contacts=3
+remove_existing=yes
+{extensions}
+[ulaw](line)
+context=internal
+allow=!all,ulaw
+auth=1003
+aors=1003
+
+[byip](trunk)
+aors=byip
+[byip]
+type=aor
+contact=sip:{by_ip_host}:{by_ip_port}
+qualify_frequency=1
+qualify_timeout=1
+[byip]
+type=identify
+endpoint=byip
+match={by_ip_host}
+
+[registrar](trunk)
+aors=registrar
+outbound_auth=registrar
+[registrar]
+type=aor
+contact=sip:127.0.0.1:{registrar_port}
+[registrar](password)
+username=4830300000
+[registrar]
+type=registration
+outbound_auth=registrar
+server_uri=sip:127.0.0.1:{registrar_port}
+client_uri=sip:4830300000@127.0.0.1:{registrar_port}
+contact_user=4830300000
+retry_interval=1
+line=yes
+endpoint=registrar
+
+[gateway](trunk)
+auth=gateway
+aors=gateway
+[gateway](password)
+username=gateway
+[gateway](devices)
+"""
+EXTENSIONS = """
+[internal]
+exten => _10XX,1,Dial(PJSIP/${EXTEN},20,tT)
+exten => _81X.,1,Dial(PJSIP/${EXTEN:2}@byip,20)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => _82X.,1,Dial(PJSIP/${EXTEN:2}@registrar,20)
+exten => 83,1,Dial(PJSIP/gateway,20)
+exten => 4444,1,Hangup(1)
+exten => 600,1,Answer()
+ same => n,SendDTMF(159#,100,100)
+ same => n,Wait(20)
+exten => 601,1,Progress()
+ same => n,PlayTones(750)
+ same => n,Wait(20)
+[incoming]
+exten => _X!,1,Set(CALLERID(name)=to ${CUT(CUT(PJSIP_HEADER(read,To),@,1),:,2)})
+ same => n,Dial(PJSIP/1000,20)
+exten => _+X!,1,Goto(${EXTEN:1},1)
+"""
+
+
+@pytest.fixture(scope="module")
+def ports():
+    return {"sip_port": free_udp_port(), "by_ip_port": free_udp_port(), "registrar_port": free_udp_port()}
+
+
+@pytest.fixture(scope="module")
+def pbx(ports, tmp_path_factory):
+    users = {"1000": "", "1001": "", "1002": "", "1003": "", "1004": "supported_algorithms_uas=SHA-256"}
+    extensions = "".join(EXTENSION.format(user=user, details=details) for user, details in users.items())
+    pjsip = PJSIP.format(extensions=extensions, by_ip_host=BY_IP_HOST, **ports)
+    files = {"pjsip.conf": pjsip, "extensions.conf": EXTENSIONS}
+    asterisk = ScratchAsterisk(tmp_path_factory.mktemp("asterisk"), ports["sip_port"], files).start()
+    yield asterisk
+    asterisk.stop()
+
+
+@pytest.fixture
+def phones(pbx):
+    with Phones(pbx.exchange) as phones:
+        yield phones
+        print(phones.ladder())
+
+
+@pytest.fixture
+def ana(phones):
+    return phones.phone("1000", "secret")
+
+
+@pytest.fixture
+def bruno(phones):
+    return phones.phone("1001", "secret")
+
+
+@pytest.fixture
+def carla(phones):
+    return phones.phone("1002", "secret")
+
+
+def carrier(phones: Phones, port: int, mode: str, user: str = "", **details) -> Carrier:
+    return phones.keep(Carrier(phones.exchange, port, mode, user, "secret", **details))
+
+
+@pytest.fixture
+def by_ip(phones, ports):
+    return carrier(phones, ports["by_ip_port"], BY_IP, host=BY_IP_HOST)
+
+
+@pytest.fixture
+def registrar(pbx, phones, ports):
+    telco = carrier(phones, ports["registrar_port"], REGISTRAR, "4830300000")
+    pbx.cli("pjsip send register registrar")
+    telco.wait_registered()
+    return telco
+
+
+@pytest.fixture
+def gateway(phones):
+    telco = carrier(phones, 0, REGISTERS, "gateway")
+    assert telco.register() == 200
+    return telco
+
+
+# -- phones
+
+
+def test_two_phones_talk_press_keys_and_hang_up(ana, bruno):
+    call = ana.call("1001")
+    there = bruno.answer()
+    assert call.talks_with(there)
+    assert there.caller_number == "1000"
+    assert there.caller_name == "Ramal 1000"
+    assert "1000" in there.header("P-Asserted-Identity")
+    call.press("159")
+    there.press("*0#")
+    assert (there.digits(), call.digits()) == ("159", "*0#")
+    call.hang_up()
+    there.wait_ended()
+    assert [(line.who, line.code, line.ended_by) for line in ana.log + bruno.log] == [
+        ("1000", 200, "here"),
+        ("1001", 200, "there"),
+    ]
+
+
+def test_a_wrong_password_is_refused_and_sha_256_is_answered(phones):
+    assert phones.unregistered("1000", "wrong").register() == 401
+    modern = phones.phone("1004", "secret")
+    assert any("SHA-256" in entry.message.header("Authorization") for entry in modern.seen)
+    assert modern.unregister() == 200
+
+
+def test_all_devices_of_an_extension_ring_and_one_answers(ana, phones):
+    desk, mobile = phones.phone("1001", "secret", name="desk"), phones.phone("1001", "secret", name="mobile")
+    call = ana.call("1001")
+    rung = desk.wait_ringing()
+    assert call.talks_with(mobile.answer())
+    assert rung.wait_ended().code == 487
+
+
+def test_calls_that_are_not_connected_do_not_hear_each_other(ana, bruno, carla, phones):
+    davi = phones.phone("1003", "secret")
+    call, other = ana.call("1001"), carla.call("1003")
+    there, elsewhere = bruno.answer(), davi.answer()
+    assert call.talks_with(there) and other.talks_with(elsewhere)
+    assert not call.talks_with(other, within_seconds=1)
+    assert not there.talks_with(elsewhere, within_seconds=1)
+    assert call.hears_silence()
+
+
+def test_the_held_side_hears_music_until_the_call_is_resumed(ana, bruno):
+    call = ana.call("1001")
+    there = bruno.answer()
+    call.hold()
+    assert there.hears(MUSIC_HZ)
+    assert not call.talks_with(there, within_seconds=1)
+    call.resume()
+    assert call.talks_with(there)
+    assert there.hears_silence()
+
+
+def test_a_blind_transfer_joins_the_far_end_with_the_new_one(ana, bruno, carla):
+    call = ana.call("1001")
+    there = bruno.answer()
+    assert there.transfer("1002") == 202
+    new = carla.answer()
+    assert call.talks_with(new)
+    assert there.wait_transferred() == 200
+    there.wait_ended()
+
+
+def test_an_attended_transfer_joins_both_far_ends(ana, bruno, carla):
+    call = ana.call("1001")
+    there = bruno.answer()
+    there.hold()
+    asking = bruno.call("1002")
+    asked = carla.answer()
+    assert asking.talks_with(asked)
+    assert there.transfer_to(asking) == 202
+    assert there.wait_transferred() == 200
+    assert call.talks_with(asked)
+    there.wait_ended()
+    asking.wait_ended()
+
+
+@pytest.mark.parametrize(("code", "seen_by_caller"), [(486, 486), (404, 404), (503, 503)])
+def test_a_refusal_by_the_phone_reaches_the_caller(ana, bruno, code, seen_by_caller):
+    bruno.when_called = code
+    assert ana.call("1001").wait_refused() == seen_by_caller
+
+
+def test_a_number_nobody_has_is_refused(ana):
+    refused = ana.call("4444")
+    assert refused.wait_refused() == 404
+    assert refused.reason == "Not Found"
+
+
+def test_a_caller_who_gives_up_stops_the_ringing(ana, bruno):
+    call = ana.call("1001")
+    ringing = bruno.wait_ringing()
+    call.wait_ringing()
+    call.hang_up()
+    assert ringing.wait_ended().code == 487
+    assert not bruno.rings(within_seconds=0.5)
+
+
+def test_a_phone_that_says_nothing_does_not_ring(ana, bruno):
+    bruno.when_called = "silent"
+    call = ana.call("1001")
+    assert bruno.wait_call().state == "calling"
+    assert not bruno.rings(within_seconds=0.5)
+    call.hang_up()
+
+
+def test_keys_and_tones_of_the_exchange_are_heard(ana):
+    assert ana.call("600").digits(count=4) == "159#"
+    early = ana.call("601")
+    assert early.hears(750)
+    assert early.logged.answered_at is None
+
+
+def test_the_offer_decides_the_codec_and_both_laws_are_understood(ana, bruno):
+    call = ana.call("1001", codecs=["G722", "PCMU", "PCMA"])
+    bruno.codecs = ["PCMA"]
+    there = bruno.answer()
+    assert there.sdp_codecs() == ["PCMA", "PCMU"]
+    assert call.talks_with(there)
+    assert (call.speaks_codec, there.speaks_codec) == ("PCMU", "PCMA")
+    assert (call.heard_codecs, there.heard_codecs) == ({"PCMU"}, {"PCMA"})
+
+
+@pytest.mark.parametrize("number", ["1001&1002", "1001,20", "${X}", "1;x=2", "+5548999990000", "10%3001", ""])
+def test_an_odd_number_is_sent_as_it_is(ana, number):
+    call = ana.call(number)
+    user = f"{number}@" if number else ""
+    assert call.invite.uri == f"sip:{user}127.0.0.1:{ana.exchange[1]}"
+    assert call.wait_refused() in (404, 484)
+
+
+# -- the carrier in its three ways
+
+
+def test_a_carrier_known_by_address_is_called_and_calls(ana, by_ip):
+    out = ana.call("814833334444")
+    there = by_ip.wait_call("4833334444")
+    assert out.talks_with(there)
+    assert there.caller_number == "1000"
+    assert there.sdp_codecs() == ["PCMA", "PCMU"]
+    with by_ip.call("551130300000", caller="48999990000") as caller:
+        here = ana.answer()
+        assert caller.talks_with(here)
+        assert here.caller_number == "48999990000"
+        assert here.caller_name == "to 551130300000"
+
+
+def test_a_carrier_treats_each_number_as_told(ana, by_ip):
+    by_ip.default = "unavailable"
+    by_ip.treats("4811", "busy")
+    by_ip.treats("4812", "ring")
+    by_ip.treats("4813", "early_media")
+    assert ana.call("8148").wait_refused() == 503
+    assert ana.call("814811").wait_refused() == 486
+    ringing = ana.call("814812").wait_ringing()
+    assert ringing.logged.answered_at is None
+    early = ana.call("814813")
+    assert early.hears(by_ip.wait_call("4813"))
+    assert [call.number for call in by_ip.received] == ["48", "4811", "4812", "4813"]
+
+
+def test_a_dead_carrier_is_found_unreachable_by_options(pbx, by_ip):
+    def state() -> str:
+        return pbx.cli("pjsip show aor byip")
+
+    by_ip.wait(lambda: by_ip.options_count, 5, "OPTIONS")
+    assert by_ip.wire.comes_true(lambda: "Avail " in state(), 5)
+    by_ip.dead = True
+    assert by_ip.wire.comes_true(lambda: "Unavail" in state(), 8)
+
+
+def test_a_registrar_gets_the_registration_and_calls_its_contact(ana, registrar):
+    assert registrar.registration.user == "4830300000"
+    assert ";line=" in registrar.registration.contact
+    caller = registrar.call("4830300000", caller="48999990000")
+    here = ana.answer()
+    assert caller.talks_with(here)
+    assert caller.invite.uri == registrar.registration.contact
+
+
+def test_a_registrar_may_dial_into_the_line_and_ask_for_a_password(ana, registrar):
+    registrar.number_in = "uri"
+    with registrar.call("4830301234", caller="48999990000"):
+        assert ana.answer().caller_name == "to 4830301234"
+    registrar.challenges_calls = True
+    out = ana.call("824833334444")
+    there = registrar.wait_call("4833334444")
+    assert there.header("Proxy-Authorization")
+    assert out.talks_with(there)
+
+
+def test_a_registrar_refuses_a_wrong_password(pbx, phones, ports):
+    telco = carrier(phones, ports["registrar_port"], REGISTRAR, "4830300000")
+    telco.password = "another"
+    pbx.cli("pjsip send register registrar")
+    telco.wait(lambda: telco.refused_register_count, 5, "a wrong password")
+    assert telco.registration is None
+
+
+def test_a_gateway_registers_here_is_called_and_calls(ana, gateway):
+    out = ana.call("83")
+    there = gateway.wait_call()
+    assert out.talks_with(there)
+    assert there.invite.uri.startswith(f"sip:gateway@127.0.0.1:{gateway.port}")
+    with gateway.call("4830300000", caller="gateway", caller_name="Maria") as caller:
+        assert caller.talks_with(ana.answer())
+    assert isinstance(gateway, Phone)
