@@ -54,6 +54,14 @@ class Phone(Station):
     def unregister(self) -> int:
         return self.register(expires_seconds=0)
 
+    def subscribe(self, number: str, event: str = "dialog", accept: str = "application/dialog-info+xml") -> int:
+        """Watches a number (a lamp) or a mailbox: the final code. What is notified comes to `messages`."""
+        dialog = self._new_dialog(self.user, self.exchange[0])
+        dialog.target = f"sip:{number}@{self.exchange[0]}:{self.exchange[1]}"
+        dialog.remote = f"<{dialog.target}>"
+        lines = [("Event", event), ("Accept", accept), ("Expires", "300")]
+        return self.ask(dialog, "SUBSCRIBE", headers=lines, credentials=self.credentials).status
+
     # -- calling
 
     def call(self, number: str, *, caller: str | None = None, caller_name: str = "", headers: Headers = (),

@@ -96,6 +96,7 @@ exten => _81X.,1,Dial(PJSIP/${EXTEN:2}@byip,20)
  same => n,Hangup(${HANGUPCAUSE})
 exten => _82X.,1,Dial(PJSIP/${EXTEN:2}@registrar,20)
 exten => 83,1,Dial(PJSIP/gateway,20)
+exten => _10XX,hint,PJSIP/${EXTEN}
 exten => 4444,1,Hangup(1)
 exten => 600,1,Answer()
  same => n,SendDTMF(159#,100,100)
@@ -249,6 +250,7 @@ def test_an_attended_transfer_joins_both_far_ends(ana, bruno, carla):
     assert there.transfer_to(asking) == 202
     assert there.wait_transferred() == 200
     assert call.talks_with(asked)
+    assert "1002" in call.wait_updated().header("P-Asserted-Identity")
     there.wait_ended()
     asking.wait_ended()
 
@@ -297,6 +299,14 @@ def test_the_offer_decides_the_codec_and_both_laws_are_understood(ana, bruno):
     assert call.talks_with(there)
     assert (call.speaks_codec, there.speaks_codec) == ("PCMU", "PCMA")
     assert (call.heard_codecs, there.heard_codecs) == ({"PCMU"}, {"PCMA"})
+
+
+def test_a_lamp_shows_a_ringing_extension(ana, bruno, carla):
+    assert carla.subscribe("1001") == 200
+    assert "terminated" in str(carla.wait_message("NOTIFY"))
+    ana.call("1001")
+    bruno.wait_ringing()
+    assert carla.wire.comes_true(lambda: "early" in str(carla.wait_message("NOTIFY")), 3)
 
 
 @pytest.mark.parametrize("number", ["1001&1002", "1001,20", "${X}", "1;x=2", "+5548999990000", "10%3001", ""])
