@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CALLING, RINGING, UP, ENDED = "calling", "ringing", "up", "ended"
 ANSWER_SECONDS = 10.0
 RETRY_SECONDS = 0.4
+# Nobody transfers within milliseconds of the answer, when Asterisk may not have bridged the leg yet and the transfer is
+# lost. It sends audio to an answered phone from the bridge on: a phone waits to hear something, at most this long.
+HUMAN_SECONDS = 1.0
 
 
 @dataclass
@@ -100,7 +103,8 @@ class Call(Voice):
 
     def sdp_codecs(self) -> list[str]:
         """Codecs the exchange offered (incoming leg) or agreed to (outgoing leg), in its order, without key presses."""
-        return self._first_sdp.codecs if self._first_sdp else []
+        sdp = self._first_sdp if self.is_outgoing else self.invite.sdp
+        return sdp.codecs if sdp else []
 
     @property
     def speaks_codec(self) -> str:
@@ -224,6 +228,7 @@ class Call(Voice):
 
     def _refer(self, to: str, headers: Headers) -> int:
         self.wait_answered()
+        self.wire.comes_true(lambda: self.media.heard, HUMAN_SECONDS)
         lines = [("Refer-To", f"<{to}>"), ("Referred-By", f"<{uri_of(self.dialog.local)}>"), *headers]
         self.transfer_code = 0
         return self._inside("REFER", headers=lines).status

@@ -71,6 +71,15 @@ class Carrier(Phone):
         uri = details.pop("uri", "") or self._uri_for(number)
         return super().call(number, caller=caller, uri=uri, **details)
 
+    def forget(self) -> None:
+        """Forgets calls, treatments and messages, so that one carrier serves many tests; a registration stays."""
+        with self.wire.changed:
+            for call in self.calls:
+                call.leave()
+            for known in (self.calls, self.treatments, self.seen, self.messages):
+                known.clear()
+            self.default, self.dead, self.number_in, self.challenges_calls = "answer", False, "to", False
+
     # -- what a test reads
 
     @property

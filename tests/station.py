@@ -49,10 +49,15 @@ class Seen:
 
 
 def ladder(*what: "Station | Iterable[Seen]", last: int | None = None) -> str:
-    """The messages of phones, carriers or legs as one text in order of time; `last` keeps only the newest."""
+    """The messages of phones, carriers or legs as one text in order of time; `last` keeps only the newest.
+
+    OPTIONS are only counted: a carrier watched each second would fill the page.
+    """
     entries = [entry for one in what for entry in (one.seen if isinstance(one, Station) else one)]
-    entries.sort(key=lambda entry: entry.at)
-    return "\n".join(map(str, entries[-last:] if last else entries)) or "(no SIP message)"
+    shown = sorted((entry for entry in entries if entry.message.cseq_method != "OPTIONS"), key=lambda entry: entry.at)
+    left_out_count = len(entries) - len(shown)
+    lines = list(map(str, shown[-last:] if last else shown)) or ["(no SIP message)"]
+    return "\n".join([*lines, f"(and {left_out_count} of OPTIONS)"] if left_out_count else lines)
 
 
 class Ask:
