@@ -4,6 +4,12 @@ It can be connected in the three ways carriers are:
 - by_ip: no passwords; the exchange and the carrier know each other's address;
 - registrar: the exchange registers here with user and password, and calls come to the Contact it left;
 - registers: the carrier (a gateway) registers at the exchange, like a phone.
+
+    carrier = Carrier(("127.0.0.1", 5060), 5080, BY_IP)
+    carrier.treats("4811112222", "busy")
+    with carrier.call("551130300000", caller="48999990000") as caller:
+        assert caller.talks_with(ana.answer())
+    assert carrier.wait_call("4833334444").caller_number == "1130300000"
 """
 
 import re

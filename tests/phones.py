@@ -1,19 +1,21 @@
 """SIP phones for tests: they register, call, answer, press keys, hold, transfer and listen, in plain functions.
 
-with Phones(exchange=("127.0.0.1", 5060)) as phones:
-    ana, bruno = phones.phone("1000", "secret"), phones.phone("1001", "secret")
-    call = ana.call("1001")
-    there = bruno.answer()
-    assert call.talks_with(there)
+    with Phones(exchange=("127.0.0.1", 5060)) as phones:
+        ana, bruno = phones.phone("1000", "secret"), phones.phone("1001", "secret")
+        call = ana.call("1001")
+        there = bruno.answer()
+        assert call.talks_with(there)
+
+A phone calls and waits in the test's own thread; `ladder(ana, bruno)` is what went over the wire, a line each.
 """
 
 from collections.abc import Callable, Iterable
 
 from tests.calls import ANSWER_SECONDS, CALLING, ENDED, RINGING, UP, Call, LoggedCall
 from tests.sip import Dialog, Headers, Message, address, raw_user_of
-from tests.station import Ask, Credentials, Station, ladder
+from tests.station import Ask, Credentials, Station, full_text, ladder
 
-__all__ = ["CALLING", "ENDED", "RINGING", "UP", "Call", "LoggedCall", "Phone", "Phones", "ladder"]
+__all__ = ["CALLING", "ENDED", "RINGING", "UP", "Call", "LoggedCall", "Phone", "Phones", "full_text", "ladder"]
 
 CODECS = ["PCMA", "PCMU"]
 LEAVING_SECONDS = 1.0

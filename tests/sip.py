@@ -135,7 +135,8 @@ def name_of(address: str) -> str:
 def address(user: str, host: str, name: str = "") -> str:
     """A From or To. An empty user leaves it out: <sip:host>."""
     uri = f"<sip:{user}@{host}>" if user else f"<sip:{host}>"
-    return f'"{name}" {uri}' if name else uri
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" {uri}' if name else uri
 
 
 @dataclass

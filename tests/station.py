@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from tests.sip import (
     REASONS,
@@ -48,16 +49,27 @@ class Seen:
         return f"{self.at:%H:%M:%S.%f}"[:-3] + f"  {self.who:>12} {arrow} {start}{kind}{sdp}{lost}"
 
 
-def ladder(*what: "Station | Iterable[Seen]", last: int | None = None) -> str:
+def full_text(entries: Iterable[Seen]) -> str:
+    """Messages in full, each under its line of the ladder: for reading after a failure."""
+    return "\n".join(f"{entry}\n{entry.message}" for entry in entries)
+
+
+def ladder(*what: "HasSeen | Iterable[Seen]", last: int | None = None) -> str:
     """The messages of phones, carriers or legs as one text in order of time; `last` keeps only the newest.
 
     OPTIONS are only counted: a carrier watched each second would fill the page.
     """
-    entries = [entry for one in what for entry in (one.seen if isinstance(one, Station) else one)]
+    entries = [entry for one in what for entry in getattr(one, "seen", one)]
     shown = sorted((entry for entry in entries if entry.message.cseq_method != "OPTIONS"), key=lambda entry: entry.at)
     left_out_count = len(entries) - len(shown)
     lines = list(map(str, shown[-last:] if last else shown)) or ["(no SIP message)"]
     return "\n".join([*lines, f"(and {left_out_count} of OPTIONS)"] if left_out_count else lines)
+
+
+class HasSeen(Protocol):
+    """A station or a leg: it keeps the messages it saw."""
+
+    seen: list[Seen]
 
 
 class Ask:
@@ -215,10 +227,6 @@ class Station:
             return f"{self.name} waited {within_seconds:g} s for {what}. Last SIP messages:\n{ladder(self, last=25)}"
 
         self.wire.wait(ready, within_seconds, explain)
-
-    def sip_log(self) -> str:
-        """Every message in full, for reading after a failure."""
-        return "\n".join(f"{entry}\n{entry.message}" for entry in self.seen)
 
     # -- sending
 

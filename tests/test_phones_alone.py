@@ -6,7 +6,7 @@ import pytest
 
 from tests import media, sip
 from tests.carrier import REGISTRAR, Carrier
-from tests.phones import Phone, Phones, ladder
+from tests.phones import Phone, Phones, full_text, ladder
 from tests.wire import StillWaiting
 
 
@@ -124,7 +124,17 @@ def test_any_text_may_stand_as_the_number(pair):
         call = ana.call(number)
         there = bruno.wait_ringing()
         assert there.number == number
+        assert f"INVITE {call.invite.uri}" in ladder(there)
+        assert "User-Agent: Bentevi test phone" in full_text(there.seen)
         call.hang_up()
+
+
+def test_a_caller_is_seen_as_it_said(pair):
+    ana, bruno = pair
+    ana.call("1001", caller="48999990000", caller_name='Maria "Mia" Luz', headers=[("X-Bina", "1")])
+    there = bruno.wait_ringing()
+    assert (there.caller_number, there.caller_name) == ("48999990000", 'Maria "Mia" Luz')
+    assert there.header("X-Bina") == "1"
 
 
 def test_a_registrar_believes_only_the_right_password():
