@@ -1,6 +1,7 @@
 """The test phones proved on their own: two of them talk directly, with no exchange between."""
 
 import math
+import time
 
 import pytest
 
@@ -34,6 +35,17 @@ def test_two_phones_hear_each_other_until_one_holds(pair):
     assert call.talks_with(there)
     call.hang_up(cause=16)
     assert there.wait_ended().end_message.header("Reason") == "Q.850;cause=16"
+
+
+def test_audio_keeps_its_pace_when_calls_follow_each_other(pair):
+    ana, bruno = pair
+    for _ in range(5):
+        ana.call("1001")
+        bruno.answer().hang_up()
+    begun = time.monotonic()
+    call = ana.call("1001")
+    assert bruno.answer().hears(call)
+    assert call.media.sent_count <= (time.monotonic() - begun) / 0.02 + 2
 
 
 def test_keys_are_heard_once_each_and_in_order(pair):

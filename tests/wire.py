@@ -46,6 +46,7 @@ class Wire:
         self._timers: list[Timer] = []
         self._order = itertools.count()
         self._beats: dict[object, Callable[[], None]] = {}
+        self._is_beating = False
         self._selector = selectors.DefaultSelector()
         self._wake_up, self._woken = socket.socketpair()
         self._woken.setblocking(False)
@@ -81,9 +82,9 @@ class Wire:
     def every_beat(self, owner: object, do: Callable[[], None]) -> None:
         """Calls `do` each 20 ms until `stop_beat(owner)`; all beats of a process fall together."""
         with self.changed:
-            first = not self._beats
             self._beats[owner] = do
-            if first:
+            if not self._is_beating:
+                self._is_beating = True
                 self._beat(time.monotonic())
 
     def stop_beat(self, owner: object) -> None:
@@ -144,7 +145,8 @@ class Wire:
         """Keeps its pace after a short delay, and starts anew after a long one instead of sending a flood."""
         for do in list(self._beats.values()):
             do()
-        if self._beats:
+        self._is_beating = bool(self._beats)
+        if self._is_beating:
             now = time.monotonic()
             due = due + BEAT_SECONDS if now - due < LATEST_BEAT_SECONDS else now + BEAT_SECONDS
             self.after(due - now, lambda: self._beat(due))
