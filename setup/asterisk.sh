@@ -135,7 +135,7 @@ unpack() {
 tidy() {
     local to=$1 link target
     find "$to" -type f -perm /6000 -exec chmod a-s {} +
-    find "$to/usr/share/doc" -type f -not -path '*sounds*' -delete
+    find "$to/usr/share/doc" -type f -not -name copyright -not -path '*sounds*' -delete
     rm -rf "$to"/usr/share/{man,locale,info,lintian} "$to/var/lib/asterisk/astdb.sqlite3"
     # Links are made for a system's own root; here they must stay inside the folder.
     find "$to" -type l -lname '/*' | while read -r link; do
