@@ -1,0 +1,21 @@
+"""The application without screens: what the web, the jobs and the CLI stand on (rows, languages)."""
+
+from flask import Flask
+from flask_babel import Babel
+
+from appliance import db, settings
+
+WEB = settings.CHECKOUT / "web"
+LANGUAGES = ("pt_BR", "en")
+
+
+def bare_app(locale_selector: object = None) -> Flask:
+    """An application with rows and languages; Portuguese unless somebody selects another."""
+    from appliance import resources  # noqa: F401  the table must be in use before any row is read
+
+    app = Flask("web", root_path=str(WEB))
+    app.config["BABEL_DEFAULT_LOCALE"] = "pt_BR"
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(WEB / "translations")
+    Babel(app, locale_selector=locale_selector)
+    db.connect(app)
+    return app

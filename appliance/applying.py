@@ -1,0 +1,191 @@
+"""Putting the rows into force: rows → files → telephony/revision.py, and what is written down about it."""
+
+import json
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select, update
+
+from appliance import changes, config_files, db as ground, lanes, resource as resources, settings, snapshots
+from appliance.company.model import Company
+from appliance.db import db
+from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest_number
+from appliance.telephony import revision, system_files
+from appliance.telephony.difference import FileDifference, difference
+from appliance.telephony.findings import MESSAGES, Finding
+from appliance.telephony.render import Unfit
+from appliance.trunks.config import trunks
+
+KEPT_REVISIONS = 200
+WAIT_SECONDS = 120.0
+
+
+def secrets() -> system_files.Secrets:
+    """What Asterisk's own interfaces are guarded with; generated once per home."""
+    folder = settings.load().secrets
+    make = lambda: ground.digest(ground.seal("new"))[:40]  # noqa: E731  a random 40 letters
+    names = ("ami_actions", "ami_events", "agi_token")
+    return system_files.Secrets(**{name: ground.secret_file(folder / name, make) for name in names})
+
+
+def ask(reason: str = "") -> Attempt:
+    """Ask for everything pending to be applied; the worker does it after the commit."""
+    attempt = _attempt(reason)
+    lanes.put("telephony", "jobs.apply.run", attempt.id)
+    return attempt
+
+
+def now(reason: str = "") -> Attempt:
+    """Apply here and now, without worker or Redis: what the CLI and the first start do."""
+    attempt = _attempt(reason)
+    db.session.commit()
+    return run(attempt.id)
+
+
+def ask_if_wanted() -> Attempt | None:
+    """Ask for an apply when the company applies on each save and something is pending."""
+    company = db.session.get(Company, resources.SINGLE_ID)
+    return ask(_("applied on save")) if company and company.apply_on_save and changes.pending() else None
+
+
+def _attempt(reason: str) -> Attempt:
+    attempt = Attempt(at=ground.now(), author=changes.actor.get().name, reason=reason[:200], state=QUEUED, steps=[], findings=[],
+                      warning="")
+    db.session.add(attempt)
+    db.session.flush()
+    return attempt
+
+
+def run(attempt_id: int) -> Attempt:
+    """Apply for one attempt. Only a queued one is taken, so a job delivered twice applies once."""
+    taken = db.session.execute(
+        update(Attempt).where(Attempt.id == attempt_id, Attempt.state == QUEUED).values(state=RUNNING)
+    ).rowcount
+    db.session.commit()
+    attempt = db.session.get_one(Attempt, attempt_id)
+    if taken:
+        recover()
+        _refresh_addresses()
+        _apply(attempt)
+        db.session.commit()
+    return attempt
+
+
+def recover() -> None:
+    """After a crash: files return to the newest stored revision, attempts nobody works on any more say so."""
+    number = newest_number()
+    db.session.rollback()
+    returned = revision.recover(settings.load(), number)
+    if returned:
+        stale = update(Attempt).where(Attempt.state == RUNNING, Attempt.revision == number + 1)
+        db.session.execute(stale.values(state=FAILED, warning=_("Interrupted; the revision before stayed in force.")))
+        db.session.commit()
+
+
+def _apply(attempt: Attempt) -> None:
+    up_to, count = changes.newest_id(), len(changes.pending())
+    number = newest_number() + 1
+    attempt.revision = number
+    db.session.commit()
+    steps = _Steps(attempt)
+    try:
+        candidate = build(number, attempt, steps)
+        applied = revision.apply(settings.load(), candidate, steps.heard, WAIT_SECONDS)
+    except revision.NotApplied as why:
+        _failed(attempt, why.findings)
+        return
+    except Unfit as why:
+        steps.failed()
+        _failed(attempt, [why.finding])
+        return
+    db.session.add(Revision(
+        number=number, at=ground.now(), author=attempt.author, reason=attempt.reason, change_count=count,
+        changed_files=list(applied.changed_files), restart_needed=list(applied.restart_needed),
+    ))
+    changes.put_in_force(number, up_to)
+    attempt.state, attempt.ended_at, attempt.warning = DONE, ground.now(), applied.warning
+    db.session.commit()
+    _forget_old(number)
+
+
+def _failed(attempt: Attempt, findings: list[Finding]) -> None:
+    attempt.state, attempt.ended_at, attempt.revision = FAILED, ground.now(), None
+    attempt.findings = [asdict(found) | {"parameters": dict(found.parameters)} for found in findings[:50]]
+    db.session.commit()
+
+
+def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = None) -> revision.Candidate:
+    """The complete set of files for the rows as they are now, from one reading of the database."""
+    if steps:
+        steps.begin("render")
+    ground.read_only()
+    generated = config_files.rendered()
+    rows = snapshots.take()
+    db.session.rollback()
+    names = [path.removeprefix("bentevi/") for path in generated]
+    files = system_files.system_files(settings.load(), secrets(), names) | generated
+    hidden = frozenset({f"bentevi/{name}" for name in config_files.SECRET}) | system_files.SECRET_FILES
+    if steps:
+        steps.end("render")
+    return revision.Candidate(number, files, hidden, {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+
+
+def preview() -> list[FileDifference]:
+    """What applying now would change in the files, secrets left out. Raises Unfit for a row that cannot be written."""
+    candidate = build(0)
+    old = revision.files_of(settings.load(), newest_number())
+    return difference(old, candidate.files, candidate.secret_files)
+
+
+def told(found: dict[str, Any]) -> dict[str, Any]:
+    """A stored finding as the screens and the CLI show it: in this person's language, with the path of the row's screen."""
+    resource = resources.TABLE.get(found["word"])
+    row = resource.get(found["row_id"]) if resource else None
+    return found | {
+        "text": _(MESSAGES[found["code"]]) % found["parameters"] if found["code"] in MESSAGES else found["text"],
+        "row": f"{resource.one} {resource.title(row)}" if resource and row else "",
+        "path": resource.path(found["row_id"]) if resource and row else "",
+    }
+
+
+def _refresh_addresses() -> None:
+    """Host names of by-IP trunks are looked up again before each apply; the old addresses stay when DNS is dead."""
+    for trunk in trunks():
+        trunk.resolve()
+    db.session.commit()
+
+
+def _forget_old(newest: int) -> None:
+    """Keep the last KEPT_REVISIONS folders; rows of the table stay as history."""
+    for number in db.session.scalars(select(Revision.number).where(Revision.number <= newest - KEPT_REVISIONS)):
+        shutil.rmtree(revision.folder(settings.load(), number), ignore_errors=True)
+    db.session.rollback()
+
+
+class _Steps:
+    """Writes each step on the attempt as it happens, so that every process can show it."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.id = attempt.id
+
+    def begin(self, name: str) -> None:
+        self.started = ground.now()
+        self.heard(revision.Step(name, "started"))
+
+    def end(self, name: str) -> None:
+        self.heard(revision.Step(name, "done", (ground.now() - self.started).total_seconds()))
+
+    def failed(self) -> None:
+        """The step that was running went wrong."""
+        steps = db.session.get_one(Attempt, self.id).steps
+        if steps and steps[-1]["state"] == "started":
+            self.heard(revision.Step(steps[-1]["name"], "failed"))
+
+    def heard(self, step: revision.Step) -> None:
+        db.session.rollback()
+        attempt = db.session.get_one(Attempt, self.id)
+        others = [one for one in attempt.steps if one["name"] != step.name]
+        attempt.steps = [*others, {"name": step.name, "state": step.state, "seconds": round(step.seconds, 2)}]
+        db.session.commit()

@@ -1,0 +1,94 @@
+"""The company and what holds for the whole exchange (CFG-01, FEA-02, FEA-03, SYS-22)."""
+
+import zoneinfo
+
+from flask_babel import gettext as _, lazy_gettext as _l
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from stdnum.br import cnpj as stdnum_cnpj
+
+from appliance.db import Base
+from appliance.dialing_profiles.model import DialingProfile
+from appliance.errors import Refused
+from appliance.fields import Boolean, Choice, Name, Numbers, Pattern, Text, Whole, field
+from appliance.links import Reference
+from appliance.resource import Resource
+
+EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
+
+
+class Company(Base):
+    """One row: the company of this home."""
+
+    __tablename__ = "company"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = field(Name(120), _l("Company name"), default="Minha empresa", also="Razão Social")
+    cnpj: Mapped[str] = field(Text(20), _l("CNPJ"), optional=True, default="", example="11.222.333/0001-81")
+    contact: Mapped[str] = field(Text(120), _l("Contact"), optional=True, default="", also="Contato")
+    area_code: Mapped[str] = field(
+        Pattern(2, r"[1-9]{2}", _l("Two digits, for example 48.")), _l("Area code (DDD)"), default="11", also="DDD",
+        help=_l("Put before numbers that are shown or compared without one."),
+    )
+    country_code: Mapped[str] = field(
+        Pattern(3, r"[1-9]\d{0,2}", _l("One to three digits, for example 55.")), _l("Country code (DDI)"), default="55", also="DDI",
+    )
+    cnl: Mapped[str] = field(
+        Pattern(6, r"\d{1,6}", _l("Only digits.")), _l("Local area code (CNL)"), optional=True, default="", also="CNL zona conurbada",
+    )
+    timezone: Mapped[str] = field(
+        Text(40), _l("Time zone"), default="America/Sao_Paulo", also="Fuso horário",
+        help=_l("Hours are shown and kept to in this zone; what is stored does not move."),
+    )
+    language: Mapped[str] = field(
+        Choice({"pt_BR": "Português (Brasil)", "en": "English"}), _l("Language"), default="pt_BR", also="Idioma",
+        help=_l("Of the screens for people who chose none."),
+    )
+    external_line_prefix: Mapped[str] = field(
+        Pattern(3, r"[0-9*#]*", _l("Only digits, * and #.")), _l("Digits for an outside line"), optional=True, default="0",
+        also="Dígitos para ligações externas",
+        help=_l("Dialled before the number by outbound rules that ask for it."),
+    )
+    emergency_numbers: Mapped[list[str]] = field(
+        Numbers(r"1\d{2}", _l("three digits beginning with 1")), _l("Emergency numbers"), default=lambda: list(EMERGENCY),
+        also="Emergência 190 192 193",
+        help=_l("Always pass, from every extension, by every trunk; with the outside-line digits too."),
+    )
+    overflow_profile_id: Mapped[int | None] = field(
+        Reference("dialing_profiles"), _l("Profile for overflows"), name="overflow_profile", optional=True,
+        also="Perfil para transbordos",
+        help=_l("Routes for calls that go on to an outside telephone by themselves. Without one they are refused."),
+    )
+    overflow_international: Mapped[bool] = field(
+        Boolean(), _l("Overflows may call abroad"), default=False, help=_l("Allow 00… for calls nobody dials."),
+    )
+    overflow_calls_per_day: Mapped[int] = field(
+        Whole(0, 100000), _l("Overflow calls per day"), default=200,
+        help=_l("At most so many calls to outside telephones a day that nobody dials; guards your bill."),
+    )
+    apply_on_save: Mapped[bool] = field(
+        Boolean(), _l("Apply on each save"), default=False, help=_l("Every saved change goes into force at once."),
+    )
+
+    overflow_profile: Mapped[DialingProfile | None] = relationship()
+
+    def check(self) -> None:
+        """The tax number's digits and the zone are right."""
+        if self.cnpj:
+            if not stdnum_cnpj.is_valid(self.cnpj):
+                raise Refused(_("The check digits of this CNPJ are wrong."), field="cnpj")
+            self.cnpj = stdnum_cnpj.format(self.cnpj)
+        if self.timezone not in zoneinfo.available_timezones():
+            raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
+                          field="timezone")
+        missing = {"190", "192", "193"} - set(self.emergency_numbers)
+        if missing:
+            raise Refused(_("%(numbers)s must stay in the list.", numbers=", ".join(sorted(missing))), field="emergency_numbers")
+
+
+resource = Resource(
+    Company, word="company", label=_l("Company"), one=_l("company"), group="system", icon="building", single=True,
+    tabs={_l("Company"): ["name", "cnpj", "contact", "area_code", "country_code", "cnl", "timezone", "language"],
+          _l("Calls"): ["external_line_prefix", "emergency_numbers", "overflow_profile", "overflow_international",
+                        "overflow_calls_per_day"],
+          _l("Applying"): ["apply_on_save"]},
+    also="Empresa Configurações Parâmetros DDD Cód. Funcionalidades",
+)

@@ -1,0 +1,43 @@
+"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-21, EXT-23, EXT-24)."""
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Mapped, mapped_column
+
+from appliance.db import Base
+from appliance.fields import Boolean, Digits, Name, Seconds, field
+from appliance.resource import Resource
+
+DEFAULT = "Padrão"
+
+
+class ExtensionClass(Base):
+    """A named set of permissions that many extensions share; one edit changes them all."""
+
+    __tablename__ = "extension_classes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
+    nat: Mapped[bool] = field(
+        Boolean(), _l("Phones behind NAT"), default=False, also="NAT",
+        help=_l("Answer to the address a packet really came from. Turn on when phones reach the exchange over the Internet."),
+    )
+    simultaneous_calls: Mapped[bool] = field(
+        Boolean(), _l("Simultaneous calls"), default=True, also="Ligações simultâneas chamada em espera",
+        help=_l("Ring also while the extension is in a call. Off: the second caller hears busy."),
+    )
+    caller_id: Mapped[str] = field(
+        Digits(20), _l("Force caller ID"), optional=True, default="", example="4830139018", also="Forçar callerid BINA",
+        help=_l("Number shown on outgoing calls, when the carrier allows it. Empty: the trunk's number."),
+    )
+    ring_timeout_seconds: Mapped[int] = field(
+        Seconds(5, 300), _l("Ring time"), default=30, also="Timeout",
+        help=_l("How long an incoming call rings before it is treated as busy."),
+    )
+
+
+resource = Resource(
+    ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), key="name", group="telephony",
+    icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"], search=["name"],
+    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"]},
+    empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),
+    also="Categorias de ramais",
+)

@@ -1,0 +1,76 @@
+"""Extensions (ramais): one SIP user each (EXT-01 to EXT-08, EXT-13, EXT-28)."""
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from appliance.cost_centres.model import CostCentre
+from appliance.db import Base, db
+from appliance.dialing_profiles.model import DialingProfile
+from appliance.extension_classes.model import ExtensionClass
+from appliance.fields import DialNumber, Name, Secret, Whole, field
+from appliance.links import Reference
+from appliance.pickup_groups.model import PickupGroup
+from appliance.resource import Resource
+
+
+def _default_class() -> str | None:
+    """The oldest class, so that number, name and password are enough for a new extension (EXT-13)."""
+    return db.session.scalar(select(ExtensionClass.name).order_by(ExtensionClass.id).limit(1))
+
+
+class Extension(Base):
+    """An extension. Its PJSIP endpoint bears its number, because that is how PJSIP finds it."""
+
+    __tablename__ = "extensions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = field(
+        DialNumber(), _l("Number"), unique=True, example="1001", also="Ramal",
+        help=_l("What others dial, and the user name the phone registers with."),
+    )
+    name: Mapped[str] = field(
+        Name(80), _l("Name"), example="Ana", also="Nome Identificação",
+        help=_l("Shown on the called phone, in reports and on the panel."),
+    )
+    password: Mapped[str] = field(
+        Secret(8), _l("SIP password"), also="Senha", help=_l("What the phone registers with. Left empty for a new extension it is generated."),
+    )
+    extension_class_id: Mapped[int] = field(
+        Reference("extension_classes"), _l("Class"), name="class", default=_default_class, also="Categoria",
+        help=_l("What this extension may do."),
+    )
+    dialing_profile_id: Mapped[int | None] = field(
+        Reference("dialing_profiles"), _l("Dialing profile"), name="dialing_profile", optional=True, also="Perfil de ligações",
+        help=_l("Whom it may call outside. Without one: other extensions and emergency numbers only."),
+    )
+    pickup_group_id: Mapped[int | None] = field(
+        Reference("pickup_groups"), _l("Pickup group"), name="pickup_group", optional=True, also="Grupo",
+        help=_l("Extensions of the same group may pick up its calls."),
+    )
+    cost_centre_id: Mapped[int | None] = field(
+        Reference("cost_centres"), _l("Cost centre"), name="cost_centre", optional=True, also="Centro de Custos",
+    )
+    devices: Mapped[int] = field(
+        Whole(1, 5), _l("Devices"), default=1, help=_l("How many phones may register at the same time; all of them ring."),
+    )
+
+    extension_class: Mapped[ExtensionClass] = relationship(lazy="joined")
+    dialing_profile: Mapped[DialingProfile | None] = relationship()
+    pickup_group: Mapped[PickupGroup | None] = relationship()
+    cost_centre: Mapped[CostCentre | None] = relationship()
+
+    def numbers(self) -> list[str]:
+        """What it occupies in the numbering."""
+        return [self.number]
+
+
+resource = Resource(
+    Extension, word="extensions", label=_l("Extensions"), one=_l("extension"), key="number", group="telephony", icon="phone",
+    columns=["number", "name", "class", "dialing_profile", "pickup_group", "cost_centre"], search=["number", "name"],
+    filters=["class", "dialing_profile", "pickup_group", "cost_centre"],
+    tabs={_l("General"): ["number", "name", "password", "class", "dialing_profile"],
+          _l("Groups"): ["pickup_group", "cost_centre", "devices"]},
+    destination="extension",
+    empty=_l("An extension is a phone of yours: number, name and password are enough. Create the first one."),
+    also="Ramais ramal telefone SIP",
+)

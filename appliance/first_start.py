@@ -1,0 +1,54 @@
+"""What a home needs before its processes start: tables, keys, the single rows, the first login, the first revision."""
+
+import os
+
+from flask_migrate import upgrade
+
+from appliance import applying, changes, db as ground, settings
+from appliance.company import model as company
+from appliance.db import MIGRATIONS, db
+from appliance.extension_classes import model as classes
+from appliance.resource import Resource
+from appliance.revisions.model import newest_number
+from appliance.sip import model as sip
+from appliance.users import model as users, password
+
+
+def prepare() -> None:
+    """Bring the home to where its processes can start. Safe at every start; must run inside the application."""
+    os.umask(0o077)
+    machine = settings.load()
+    for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upgrade(directory=str(MIGRATIONS))
+    changes.actor.set(changes.Actor(name="bentevi"))
+    for resource in (company.resource, sip.resource):
+        _single(resource)
+    if not list(classes.resource.rows()):
+        classes.resource.create({"name": classes.DEFAULT})
+    if not list(users.resource.rows()):
+        _first_login()
+    db.session.commit()
+    if newest_number() == 0:
+        attempt = applying.now("first start")
+        if attempt.state == "failed":
+            raise SystemExit("\n".join(applying.told(found)["text"] for found in attempt.findings))
+    else:
+        applying.recover()
+
+
+def _single(resource: Resource) -> None:
+    if resource.find("") is None:
+        resource.create({})
+
+
+def _first_login() -> None:
+    """The administrator, with a generated password that must be changed; `up` shows it until then."""
+    text = ground.secret_file(settings.load().secrets / "first_password", password.generate)
+    users.resource.create({"name": "Administrador", "login": "admin", "email": "", "password": text, "administrator": True,
+                           "access_level": "admin", "must_change_password": True})
+
+
+def forget_first_password() -> None:
+    """The first password was changed: nothing keeps it any more."""
+    (settings.load().secrets / "first_password").unlink(missing_ok=True)

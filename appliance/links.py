@@ -1,0 +1,238 @@
+"""Kinds of field that point at other rows: one row, several rows, a destination, and lines inside a row."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flask_babel import gettext as _, lazy_gettext as _l
+from sqlalchemy import JSON, Integer, String
+from werkzeug.datastructures import MultiDict
+
+from appliance import resource as resources
+from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader
+
+
+def _find(word: str, key: Any, reader: Reader) -> int | None:
+    resource = resources.TABLE[word]
+    row = resource.find(key)
+    if row is None:
+        reader.refuse(_("There is no %(one)s “%(key)s”.", one=str(resource.one), key=key))
+        return None
+    return int(row.id)
+
+
+def _key(word: str, row_id: int | None) -> str | None:
+    if row_id is None:
+        return None
+    resource = resources.TABLE[word]
+    row = resource.get(row_id)
+    return str(getattr(row, resource.fields[resource.key].attr)) if row else None
+
+
+class Reference(LinkedKind):
+    """One row of another resource; outside it is that row's natural key."""
+
+    widget, empty = "reference", None
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.words = (word,)
+
+    def column(self) -> Any:
+        return Integer()
+
+    def read(self, value: Any, reader: Reader) -> int | None:
+        return _find(self.word, value, reader)
+
+    def show(self, stored: Any) -> Any:
+        return _key(self.word, stored)
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        if stored is not None:
+            yield self.word, stored
+
+
+class References(Kind):
+    """Several rows of another resource, in the order given."""
+
+    widget, defers, schema = "references", True, list[str]
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.words = (word,)
+
+    @property
+    def empty(self) -> list[int]:  # type: ignore[override]
+        return []
+
+    def column(self) -> Any:
+        return JSON()
+
+    def read(self, value: Any, reader: Reader) -> list[int] | None:
+        if not isinstance(value, list):
+            return reader.refuse(_("Write a list."))
+        found = [_find(self.word, key, reader.at(index)) for index, key in enumerate(value)]
+        return list(dict.fromkeys(row_id for row_id in found if row_id is not None))
+
+    def show(self, stored: Any) -> Any:
+        return [key for key in (_key(self.word, row_id) for row_id in stored or []) if key is not None]
+
+    def text(self, stored: Any) -> str:
+        return ", ".join(self.show(stored))
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        return [key for key in form.getlist(name) if key]
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        for row_id in stored or []:
+            yield self.word, row_id
+
+
+TELEPHONE, HANGUP = "telephone", "hangup"
+_PHONE = Phone()
+
+
+class Destination(Kind):
+    """Where a call goes on. Outside {"extension": "1000"}, {"telephone": "4899…"} or {"hangup": true}; stored "extension:12"."""
+
+    widget, defers, schema = "destination", True, dict[str, Any]
+
+    def __init__(self, *types: str) -> None:
+        self.types = types
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Words of the resources it may point at."""
+        return tuple(found.word for found in resources.TABLE.values() if found.destination in self.types)
+
+    def column(self) -> Any:
+        return String(80)
+
+    def labels(self) -> dict[str, str]:
+        """Type → how people call it, for the first of the two boxes on the screen."""
+        found = {r.destination: str(r.one) for r in resources.TABLE.values() if r.destination in self.types}
+        plain = {TELEPHONE: _l("Outside telephone"), HANGUP: _l("Hang up")}
+        return {kind: found.get(kind) or str(plain[kind]) for kind in self.types if kind in found or kind in plain}
+
+    def read(self, value: Any, reader: Reader) -> str | None:
+        if not isinstance(value, dict) or len(value) != 1:
+            return reader.refuse(_("Write one destination, for example {extension: \"1000\"}."))
+        (kind, target), = value.items()
+        if kind not in self.labels():
+            return reader.refuse(_("“%(value)s” is not one of: %(words)s.", value=kind, words=", ".join(self.labels())))
+        if kind == HANGUP:
+            return "hangup:"
+        if kind == TELEPHONE:
+            number = _PHONE.read(target, reader.at(kind)) if target else reader.refuse(_("Write the telephone number."))
+            return f"telephone:{number}" if number else None
+        if not target:
+            return reader.refuse(_("Choose the %(one)s.", one=self.labels()[kind]))
+        row_id = _find(_word_of(kind), target, reader.at(kind))
+        return f"{kind}:{row_id}" if row_id else None
+
+    def show(self, stored: Any) -> Any:
+        if not stored:
+            return None
+        kind, target = split(stored)
+        if kind == HANGUP:
+            return {kind: True}
+        return {kind: target if kind == TELEPHONE else _key(_word_of(kind), int(target))}
+
+    def text(self, stored: Any) -> str:
+        if not stored:
+            return ""
+        (kind, target), = self.show(stored).items()
+        label = self.labels().get(kind, kind)
+        return label if kind == HANGUP else f"{label} {target}"
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        kind = form.get(f"{name}-type", "")
+        if not kind:
+            return None
+        return {kind: True if kind == HANGUP else form.get(f"{name}-{kind}", "")}
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        kind, target = split(stored or "")
+        if kind not in ("", TELEPHONE, HANGUP):
+            yield _word_of(kind), int(target)
+
+
+def split(stored: str) -> tuple[str, str]:
+    """("extension", "12") of "extension:12"."""
+    kind, _colon, target = stored.partition(":")
+    return kind, target
+
+
+def _word_of(destination: str) -> str:
+    return next(found.word for found in resources.TABLE.values() if found.destination == destination)
+
+
+class Rows(Kind):
+    """Lines inside a row, each with its own fields; kept with the row, replaced as a whole."""
+
+    widget, defers, schema = "rows", True, list[dict[str, Any]]
+
+    def __init__(self, fields: dict[str, Field], one: Any, most: int = 500) -> None:
+        self.fields, self.one, self.most = fields, one, most
+        for name, spec in fields.items():
+            spec.name = spec.attr = name
+
+    @property
+    def empty(self) -> list[Any]:  # type: ignore[override]
+        return []
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Words of the resources its lines may point at."""
+        return tuple(word for spec in self.fields.values() for word in getattr(spec.kind, "words", ()))
+
+    def column(self) -> Any:
+        return JSON()
+
+    def read(self, value: Any, reader: Reader) -> list[dict[str, Any]] | None:
+        if not isinstance(value, list):
+            return reader.refuse(_("Write a list."))
+        if len(value) > self.most:
+            return reader.refuse(_("At most %(most)s.", most=self.most))
+        return [self._read_line(line, reader.at(index)) for index, line in enumerate(value)]
+
+    def _read_line(self, line: Any, reader: Reader) -> dict[str, Any]:
+        if not isinstance(line, dict):
+            reader.refuse(_("Write the fields of this line, for example {mask: …}."))
+            return {}
+        for name in line:
+            if name not in self.fields:
+                reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
+        return {
+            name: spec.read(line.get(name, spec.initial()), reader.at(name)) for name, spec in self.fields.items()
+        }
+
+    def show(self, stored: Any) -> Any:
+        return [
+            {name: spec.kind.show(line.get(name, spec.kind.empty)) for name, spec in self.fields.items()}
+            for line in stored or []
+        ]
+
+    def text(self, stored: Any) -> str:
+        first = next(iter(self.fields))
+        return ", ".join(str(line.get(first) or "…") for line in stored or [])
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        """Lines in the order they stand on the screen; their indexes may have gaps."""
+        seen = (re.match(rf"{re.escape(name)}-(\d+)-", key) for key in form)
+        indexes = list(dict.fromkeys(match[1] for match in seen if match))
+        lines = []
+        for index in indexes:
+            values = {n: spec.kind.from_form(form, f"{name}-{index}-{n}") for n, spec in self.fields.items()}
+            lines.append({n: value for n, value in values.items() if value is not MISSING})
+        return lines
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        for line in stored or []:
+            for name, spec in self.fields.items():
+                yield from spec.kind.refers(line.get(name))
+
+
+def part(kind: Kind, label: Any, **say: Any) -> Field:
+    """A field of a line inside a row; options as in Field."""
+    return Field(kind, label, **say)

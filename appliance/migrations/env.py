@@ -1,0 +1,35 @@
+"""Alembic's entry: one folder of migrations for SQLite and PostgreSQL."""
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Connection
+
+from appliance.db import Base
+
+CONFIGURED = current_app.extensions["migrate"]
+
+
+def run() -> None:
+    """Bring the tables to what is asked for, inside one transaction."""
+    engine = CONFIGURED.db.engine
+    with engine.connect() as connection:
+        # Alembic's batch mode rebuilds a table on SQLite; with foreign keys on, dropping the old one would silently
+        # delete every row that points at it. The pragma has no effect inside a transaction, so it goes to the driver.
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        context.configure(connection=connection, target_metadata=Base.metadata, **CONFIGURED.configure_args)
+        with context.begin_transaction():
+            context.run_migrations()
+        if sqlite:
+            _check(connection)
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _check(connection: Connection) -> None:
+    broken = connection.connection.driver_connection.execute("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise RuntimeError(f"a migration left rows that point at nothing: {broken[:5]}")
+
+
+run()

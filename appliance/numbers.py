@@ -1,0 +1,36 @@
+"""Telephone numbers as Brazil writes them: reading what people type, showing what rows hold."""
+
+import phonenumbers
+
+COUNTRY = "55"
+
+
+def digits(text: str) -> str:
+    """Only what can be dialled."""
+    return "".join(letter for letter in text if letter in "0123456789*#+")
+
+
+def national(number: str, country_code: str = COUNTRY) -> str:
+    """Area code and number, from any of the ways carriers deliver it (+55…, 55…, 0…, as it is)."""
+    if number.startswith("+"):
+        bare = number[1:]
+        return bare.removeprefix(country_code) if bare.startswith(country_code) else bare
+    if number.startswith(country_code) and len(number) in (12, 13):  # 10/11 digits with 55 are Santa Maria (RS)
+        return number[len(country_code):]
+    if number.startswith("0") and not number.startswith("00") and len(number) in (11, 12):
+        return number[1:]
+    return number
+
+
+def pretty(number: str) -> str:
+    """(48) 99999-1234 for a Brazilian number, anything else unchanged."""
+    bare = national(number)
+    if len(bare) not in (10, 11) or not bare.isdigit():
+        return number
+    try:
+        parsed = phonenumbers.parse(bare, "BR")
+    except phonenumbers.NumberParseException:
+        return number
+    if not phonenumbers.is_possible_number(parsed):
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)

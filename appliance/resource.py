@@ -1,0 +1,264 @@
+"""What a declaration may say, and what every face does with a row: read, show, create, update, delete, find.
+
+Knows no HTTP. The faces (web/crud.py, web/api.py, sitefile.py) stand on these functions, so the same validation,
+audit and numbering guard all of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field as attribute
+from functools import cached_property
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import String, cast, func, inspect, select
+
+from appliance import changes, numbering
+from appliance.db import db
+from appliance.errors import Refused
+from appliance.fields import MISSING, Field, Problem, Reader
+
+SINGLE_ID = 1
+
+
+@dataclass
+class Resource:
+    """One declaration: the table and what people see of it. `key` is the natural key ("" for a single row)."""
+
+    model: Any
+    word: str
+    label: Any
+    one: Any
+    key: str = ""
+    permission: str = ""
+    group: str = ""                                   # heading of the menu
+    icon: str = "file"
+    columns: list[str] = attribute(default_factory=list)
+    search: list[str] = attribute(default_factory=list)
+    filters: list[str] = attribute(default_factory=list)
+    tabs: dict[Any, list[str]] = attribute(default_factory=dict)
+    empty: Any = ""                                   # what this is and what to do first
+    also: str = ""                                    # other names people search for
+    destination: str = ""                             # its word in a destination: {"extension": "1000"}
+    applies: bool = True                              # a change must be applied to Asterisk
+    single: bool = False
+    save_when_complete: bool = False                  # the save button appears when nothing required is missing (USR-03)
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """Outside name → field, in the order of declaration."""
+        found = {}
+        for attr in inspect(self.model).column_attrs:
+            spec: Field | None = attr.columns[0].info.get("field")
+            if spec:
+                spec.attr, spec.name = attr.key, spec.name or attr.key
+                found[spec.name] = spec
+        named = [*self.columns, *self.search, *self.filters, *(name for names in self.tabs.values() for name in names)]
+        unknown = [name for name in (*named, *([self.key] if self.key else [])) if name not in found]
+        if unknown:
+            raise LookupError(f"{self.word}: no field named {', '.join(unknown)}")
+        return found
+
+    # ------------------------------------------------------------------------------------------------ finding rows
+
+    def get(self, row_id: int) -> Any | None:
+        return db.session.get(self.model, row_id)
+
+    def find(self, key: Any) -> Any | None:
+        """The row with this natural key."""
+        if self.single:
+            return self.get(SINGLE_ID)
+        column = getattr(self.model, self.fields[self.key].attr)
+        return db.session.scalar(select(self.model).where(column == str(key)))
+
+    def rows(self) -> Iterable[Any]:
+        """All rows in a stable order."""
+        return db.session.scalars(select(self.model).order_by(self.model.id))
+
+    def title(self, row: Any) -> str:
+        """How people call the row: its key, and its name when that is another field."""
+        key = getattr(row, self.fields[self.key].attr) if self.key else ""
+        name = getattr(row, "name", "") if self.key != "name" else ""
+        return f"{key} {name}".strip() or str(self.one)
+
+    def path(self, row_id: int) -> str:
+        """The screen of a row."""
+        return f"/{self.word}" if self.single else f"/{self.word}/{row_id}"
+
+    # ----------------------------------------------------------------------------------------------- reading values
+
+    def read(self, values: dict[str, Any], reader: Reader, *, new: bool) -> dict[str, Any]:
+        """Outside values → {attr: stored}; what is wrong goes to the reader. Names not given stay as they are."""
+        for name in values:
+            if name not in self.fields:
+                reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
+        stored = {}
+        for name, spec in self.fields.items():
+            value = values.get(name, spec.initial() if new else MISSING)
+            if value is not MISSING:
+                stored[spec.attr] = spec.read(value, reader.at(name))
+        return stored
+
+    def show(self, row: Any, *, secrets: bool = False) -> dict[str, Any]:
+        """The row's outside values, in the order of the declaration; secrets only when asked for."""
+        return {
+            name: spec.kind.show(getattr(row, spec.attr))
+            for name, spec in self.fields.items() if secrets or not spec.kind.secret
+        }
+
+    # ------------------------------------------------------------------------------------------------ writing rows
+
+    def create(self, values: dict[str, Any]) -> Any:
+        """A new row from outside values, with its audit line. Raises Refused with a message per field.
+
+        What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once.
+        """
+        reader = Reader()
+        generated = {name: spec.kind.generate() for name, spec in self.fields.items()
+                     if _generated(spec) and not values.get(name)}
+        values = values | generated
+        stored = self.read(values, reader, new=True)
+        _raise(reader.problems)
+        row = self.model(**stored)
+        if self.single:
+            row.id = SINGLE_ID
+        self._store(row)
+        row.generated = generated | getattr(row, "generated", {})
+        self._record(row, changes.CREATED, {}, self._auditable(row))
+        return row
+
+    def update(self, row: Any, values: dict[str, Any]) -> bool:
+        """Put outside values on a row; False when nothing differed. Raises Refused with a message per field."""
+        reader = Reader()
+        stored = self.read(values, reader, new=False)
+        _raise(reader.problems)
+        before = self._auditable(row)
+        same = {spec.attr for name, spec in self.fields.items()
+                if name in values and spec.kind.unchanged(getattr(row, spec.attr), values[name])}
+        for attr, value in stored.items():
+            if attr not in same and getattr(row, attr) != value:
+                setattr(row, attr, value)
+        if not db.session.is_modified(row):
+            return False
+        self._store(row)
+        after = self._auditable(row)
+        differing = [name for name in after if before[name] != after[name]]
+        secret = {spec.name: "changed" for spec in self.fields.values()
+                  if spec.kind.secret and spec.attr in stored and spec.attr not in same}
+        self._record(row, changes.UPDATED, {name: before[name] for name in differing},
+                     {name: after[name] for name in differing} | secret)
+        return True
+
+    def delete(self, row: Any) -> None:
+        """Remove a row, unless another still points at it. Raises Refused with the list."""
+        users = list(used_by(self.word, row.id))
+        if users:
+            raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
+                            users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
+        secrets = {attr: value for attr, value in self.raw(row).items() if self._is_secret(attr) and value}
+        changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
+                       pending=self.applies, secrets=secrets)
+        numbering.free(self.word, row.id)
+        db.session.delete(row)
+        db.session.flush()
+
+    def _store(self, row: Any) -> None:
+        """Check the row's own rules, uniqueness and numbers, and write it."""
+        with db.session.no_autoflush:
+            self._check_unique(row)
+            check = getattr(row, "check", None)
+            if check:
+                check()
+        db.session.add(row)
+        db.session.flush()
+        numbers = getattr(row, "numbers", None)
+        if numbers:
+            try:
+                numbering.claim(self.word, row.id, f"{self.one} {self.title(row)}", numbers())
+            except Refused as why:
+                raise Refused(str(why), field=self.number_field, link=why.link) from why
+
+    @property
+    def number_field(self) -> str:
+        """The field a clash of numbers is shown at."""
+        return next((name for name in ("number", "username", "rules") if name in self.fields), self.key)
+
+    def _check_unique(self, row: Any) -> None:
+        for spec in self.fields.values():
+            column = inspect(self.model).columns[spec.attr]
+            value = getattr(row, spec.attr)
+            if not column.unique or value in (None, ""):
+                continue
+            twin = db.session.scalar(select(self.model).where(column == value, self.model.id != (row.id or 0)))
+            if twin:
+                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s.", value=value, one=self.one,
+                                title=self.title(twin)), field=spec.name, link=self.path(twin.id))
+
+    def _auditable(self, row: Any) -> dict[str, Any]:
+        return self.show(row)
+
+    def _record(self, row: Any, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+        changes.record(self.word, row.id, self.title(row), action, before, after, pending=self.applies)
+
+    # ---------------------------------------------------------------------------------------------------- snapshots
+
+    def _is_secret(self, attr: str) -> bool:
+        return any(spec.attr == attr and spec.kind.secret for spec in self.fields.values())
+
+    def raw(self, row: Any) -> dict[str, Any]:
+        """Every column as stored, ids and secrets included; for snapshots within the machine only."""
+        return {attr.key: getattr(row, attr.key) for attr in inspect(self.model).column_attrs}
+
+    def raw_without_secrets(self, row: Any) -> dict[str, Any]:
+        """Every column as stored, without the secrets: what a revision keeps of the row."""
+        return {attr: value for attr, value in self.raw(row).items() if not self._is_secret(attr)}
+
+    # --------------------------------------------------------------------------------------------------------- lists
+
+    def matching(self, text: str) -> Any:
+        """A condition: one of the searched fields holds the text, whatever its case."""
+        pattern = f"%{text.lower()}%"
+        columns = [getattr(self.model, self.fields[name].attr) for name in self.search]
+        clauses = [func.lower(cast(column, String)).like(pattern) for column in columns]
+        condition = clauses[0]
+        for clause in clauses[1:]:
+            condition = condition | clause
+        return condition
+
+
+TABLE: dict[str, Resource] = {}
+
+
+def use(resources: list[Resource]) -> None:
+    """The roof hands over its table once, so that the ground can look a resource up by its word."""
+    TABLE.clear()
+    TABLE.update({resource.word: resource for resource in resources})
+
+
+def used_by(word: str, row_id: int) -> Iterator[tuple[Resource, Any]]:
+    """Every row that points at this one, with its resource."""
+    for resource in TABLE.values():
+        pointing = [spec for spec in resource.fields.values() if word in getattr(spec.kind, "words", ())]
+        if not pointing:
+            continue
+        query = select(resource.model)
+        linked = [spec for spec in pointing if not spec.kind.defers]
+        if len(linked) == len(pointing):  # foreign keys only: let the database look
+            clause = getattr(resource.model, linked[0].attr) == row_id
+            for spec in linked[1:]:
+                clause = clause | (getattr(resource.model, spec.attr) == row_id)
+            query = query.where(clause)
+        for row in db.session.scalars(query.order_by(resource.model.id)):
+            if any((word, row_id) in set(spec.kind.refers(getattr(row, spec.attr))) for spec in pointing):
+                yield resource, row
+
+
+def _generated(spec: Field) -> bool:
+    return spec.kind.secret and getattr(spec.kind, "generated", False)
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        messages: dict[str, str] = {}
+        for problem in problems:
+            messages.setdefault("-".join(map(str, problem.path)), problem.text)
+        raise Refused(next(iter(messages.values())), messages=messages)

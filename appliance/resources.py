@@ -1,0 +1,32 @@
+"""TABLE of every resource, in menu order. Reading it is reading what can be configured."""
+
+from appliance import resource
+from appliance.company import model as company
+from appliance.cost_centres import model as cost_centres
+from appliance.dialing_profiles import model as dialing_profiles
+from appliance.extension_classes import model as extension_classes
+from appliance.extensions import model as extensions
+from appliance.inbound_routes import model as inbound_routes
+from appliance.internal_routes import model as internal_routes
+from appliance.outbound_routes import model as outbound_routes
+from appliance.pickup_groups import model as pickup_groups
+from appliance.sip import model as sip
+from appliance.trunks import model as trunks
+from appliance.users import model as users
+
+RESOURCES = [
+    extensions.resource,
+    extension_classes.resource,
+    pickup_groups.resource,
+    dialing_profiles.resource,
+    trunks.resource,
+    inbound_routes.resource,
+    outbound_routes.resource,
+    internal_routes.resource,
+    users.resource,
+    cost_centres.resource,
+    company.resource,
+    sip.resource,
+]
+
+resource.use(RESOURCES)

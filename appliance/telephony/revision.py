@@ -1,0 +1,333 @@
+"""Applying configuration as a transaction: write, check, shadow, switch, reload, look; keep it or go back.
+
+A revision is a folder home/revisions/NNNNNN that is complete or does not exist. The one in force is what the link
+home/asterisk/etc points at, and the link changes in one rename, so that a process killed at any point leaves the old
+revision or the new one, never a mixture.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.errors import Busy
+from appliance.settings import Settings
+from appliance.telephony import conf, learning, readings, runtime, shadow
+from appliance.telephony.check import check
+from appliance.telephony.findings import Finding
+from appliance.telephony.readings import Object, Reading
+from appliance.telephony.reload import changed_paths, needs_restart, reload
+
+LOOK_SECONDS = 5.0
+
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A complete set of files. `files` is path under etc/ → text; `beside` lies next to etc/ (the snapshot of the
+    rows).
+
+    `secret_files` are paths under etc/ that no difference ever shows.
+    """
+
+    number: int
+    files: Mapping[str, str] = field(repr=False)
+    secret_files: frozenset[str] = frozenset()
+    beside: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step as it happens: write, check, shadow, switch, reload, look or return; started, done or failed."""
+
+    name: str
+    state: str
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an apply did. `running` is False when Asterisk was down: the files take effect when it starts."""
+
+    number: int
+    running: bool
+    isolated: bool
+    changed_files: tuple[str, ...]
+    looked_at: int
+    restart_needed: tuple[str, ...]
+    seconds: dict[str, float]
+
+    @property
+    def warning(self) -> str:
+        """What the person should know although nothing is wrong."""
+        return "" if self.isolated else shadow.NOT_ISOLATED
+
+
+class NotApplied(Exception):
+    """The candidate was not taken; what was in force before is in force. `step` failed, `findings` say why.
+
+    `returned` is False in the one bad case: the previous files are linked but Asterisk did not take them again.
+    """
+
+    def __init__(self, step: str, findings: list[Finding], returned: bool = True) -> None:
+        super().__init__(f"{step}: " + "; ".join(str(one) for one in findings[:5]))
+        self.step, self.findings, self.returned = step, findings, returned
+
+
+def apply(
+    settings: Settings, candidate: Candidate, on_step: Callable[[Step], None] = lambda step: None, wait_seconds: float
+    = 0
+) -> Applied:
+    """Puts a candidate into force. Raises NotApplied with everything that is wrong, Busy when another apply is running.
+
+    `on_step` hears of every step; what it raises stops the apply there. May be run again with the same number after a
+    failure.
+    """
+    with lock(settings, wait_seconds):
+        return _Transaction(settings, candidate, on_step).run()
+
+
+def in_force(settings: Settings) -> int:
+    """Number of the revision the link points at; 0 before the first."""
+    link = settings.asterisk / "etc"
+    if not link.is_symlink():
+        return 0
+    name = Path(os.readlink(link)).parent.name
+    return int(name) if name.isdigit() else 0
+
+
+def folder(settings: Settings, number: int) -> Path:
+    """Where a revision lies."""
+    return settings.revisions / f"{number:06d}"
+
+
+def files_of(settings: Settings, number: int) -> dict[str, str]:
+    """Path under etc/ → text of a stored revision; empty for 0 or one that is not kept any more."""
+    etc = folder(settings, number) / "etc"
+    paths = [path for path in sorted(etc.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(etc)): path.read_text(encoding="utf-8") for path in paths}
+
+
+def recover(settings: Settings, last_good: int) -> bool:
+    """After a crash: returns to the last revision known as good and removes drafts. True when something was returned.
+
+    `last_good` is 0 before the first. Safe at every start, also twice.
+    """
+    with lock(settings, wait_seconds=60):
+        shadow.clear(settings)
+        for draft in settings.revisions.glob("*.new"):
+            shutil.rmtree(draft)
+        if in_force(settings) == last_good:
+            return False
+        old, new = files_of(settings, in_force(settings)), files_of(settings, last_good)
+        _link(settings, last_good)
+        control = runtime.control(settings)
+        if last_good and runtime.is_running(control):
+            reload(lambda text: runtime.command(control, text), changed_paths(old, new))
+        return True
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a generated line comes from: template, row and the line's text."""
+
+    template: str
+    word: str
+    row_id: int
+    text: str
+
+
+def trace(files: Mapping[str, str], file: str, line: int) -> Source:
+    """Template and row of a line (from 1). `file` is a path under etc/. Raises KeyError or IndexError when there is
+    none."""
+    source = conf.read_file(file, files[file])
+    word, row_id = source.origin(line)
+    return Source(source.template, word, row_id, files[file].split("\n")[line - 1])
+
+
+@contextmanager
+def lock(settings: Settings, wait_seconds: float = 0) -> Iterator[None]:
+    """One apply at a time per home. Raises Busy when another holds it longer than `wait_seconds`; freed when we die."""
+    runtime.folders(settings)
+    ends_at = time.monotonic() + wait_seconds
+    with (settings.run / "apply.lock").open("a") as held:
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= ends_at:
+                    raise Busy("Another change is being applied") from None
+                time.sleep(0.05)
+        yield
+
+
+class _Transaction:
+    """One apply from the first to the last step."""
+
+    def __init__(self, settings: Settings, candidate: Candidate, on_step: Callable[[Step], None]) -> None:
+        self.settings, self.candidate, self.on_step = settings, candidate, on_step
+        self.previous = in_force(settings)
+        self.old = files_of(settings, self.previous)
+        self.paths = changed_paths(self.old, candidate.files)
+        self.etc = folder(settings, candidate.number) / "etc"
+        self.seconds: dict[str, float] = {}
+        self.wanted: dict[Object, Reading] = {}
+        self.before: dict[Object, Reading] = {}
+        self.isolated = True
+        self.running = False
+        if candidate.number == self.previous:
+            raise ValueError(f"revision {candidate.number} is in force; a candidate needs a number of its own")
+        mains = readings.shown_mains(self.paths)
+        self.written_before = readings.objects(self.old, mains)
+        self.written = readings.objects(candidate.files, mains)
+        changed, gone = readings.changed(self.written_before, self.written)
+        self.changed, self.gone = readings.sample(changed), readings.sample(gone)
+
+    def run(self) -> Applied:
+        self._step("write", self._write)
+        self._step("check", self._check)
+        self._step("shadow", self._shadow)
+        self.running = runtime.is_running(runtime.control(self.settings))
+        if self.running:
+            self.before = readings.take(self._ask, [*self.changed, *self.gone])
+        try:
+            self._step("switch", self._switch)
+            if self.running:
+                self._step("reload", self._reload)
+                self._step("look", self._look)
+        except BaseException as why:
+            self._return(why)
+            raise
+        return Applied(
+            number=self.candidate.number,
+            running=self.running,
+            isolated=self.isolated,
+            changed_files=tuple(self.paths),
+            looked_at=len(self.wanted) if self.running else 0,
+            restart_needed=tuple(needs_restart(self.old, self.candidate.files)) if self.running and self.previous else
+            (), seconds=self.seconds,
+        )
+
+    def _step(self, name: str, work: Callable[[], list[Finding]]) -> None:
+        self.on_step(Step(name, "started"))
+        began = time.monotonic()
+        found = work()
+        self.seconds[name] = time.monotonic() - began
+        if found:
+            self.on_step(Step(name, "failed", self.seconds[name], str(found[0])))
+            raise NotApplied(name, found)
+        self.on_step(Step(name, "done", self.seconds[name]))
+
+    def _write(self) -> list[Finding]:
+        write(self.settings, self.candidate)
+        return []
+
+    def _check(self) -> list[Finding]:
+        return check(self.candidate.files, learning.known(self.settings))
+
+    def _shadow(self) -> list[Finding]:
+        known = learning.known(self.settings)
+        verdict = shadow.judge(self.settings, self.etc, self.candidate.files, known, self.changed)
+        self.isolated = verdict.isolated
+        # Without a network of its own the shadow's registrations are off: their values are not the candidate's.
+        comparable = [one for one in self.changed if verdict.isolated or one.kind not in ("registration", "aor")]
+        self.wanted = {one: verdict.readings.get(one, {}) for one in comparable} | {one: {} for one in self.gone}
+        return verdict.findings
+
+    def _switch(self) -> list[Finding]:
+        _link(self.settings, self.candidate.number)
+        return []
+
+    def _reload(self) -> list[Finding]:
+        return reload(self._ask, self.paths)
+
+    def _look(self) -> list[Finding]:
+        return self._differing(self.wanted, {**self.written_before, **self.written})
+
+    def _differing(self, wanted: Mapping[Object, Reading], written: Mapping[Object, readings.Written]) -> list[Finding]:
+        """Looks until everything is as it should be; some modules finish a reload a moment after they answered."""
+        ends_at = time.monotonic() + LOOK_SECONDS
+        while True:
+            found = readings.differences(wanted, readings.take(self._ask, wanted), written)
+            if not found or time.monotonic() > ends_at:
+                return found
+            wanted = {one: wanted[one] for one in wanted if any(_is_about(what, one) for what in found)}
+            time.sleep(0.1)
+
+    def _return(self, why: BaseException) -> None:
+        """Links the previous files again and makes Asterisk read them; says so in the NotApplied on its way out."""
+        self.on_step(Step("return", "started"))
+        began = time.monotonic()
+        _link(self.settings, self.previous)
+        found: list[Finding] = []
+        if self.running and self.previous:
+            found = reload(self._ask, self.paths) + self._differing(self.before, self.written_before)
+        if isinstance(why, NotApplied):
+            why.returned = not found
+        state = "failed" if found else "done"
+        self.on_step(Step("return", state, time.monotonic() - began, str(found[0]) if found else ""))
+
+    def _ask(self, text: str) -> str:
+        return runtime.command(runtime.control(self.settings), text)
+
+
+def write(settings: Settings, candidate: Candidate) -> Path:
+    """Stores a candidate as its revision folder: complete under that name, or not there. Returns the folder."""
+    runtime.folders(settings)
+    final = folder(settings, candidate.number)
+    draft = final.with_name(final.name + ".new")
+    for leftover in (draft, final):  # of an apply that was refused or killed; never the one in force
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    for path, text in {**{f"etc/{path}": text for path, text in candidate.files.items()}, **candidate.beside}.items():
+        _write_file(draft, path, text)
+    for directory in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
+        _sync(directory)
+    draft.rename(final)
+    _sync(settings.revisions)
+    return final
+
+
+def _write_file(draft: Path, path: str, text: str) -> None:
+    target = (draft / path).resolve()
+    if not target.is_relative_to(draft.resolve()):
+        raise ValueError(f"{path} leaves the revision's folder")
+    for parent in reversed(target.relative_to(draft.resolve()).parents):
+        (draft / parent).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _link(settings: Settings, number: int) -> None:
+    """Points home/asterisk/etc at a revision in one rename; 0 removes the link."""
+    link = settings.asterisk / "etc"
+    if not number:
+        link.unlink(missing_ok=True)
+        return
+    draft = settings.asterisk / "etc.new"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(Path("..") / "revisions" / f"{number:06d}" / "etc")
+    draft.rename(link)
+    _sync(settings.asterisk)
+
+
+def _sync(directory: Path) -> None:
+    """Makes names in a folder survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_about(what: Finding, one: Object) -> bool:
+    return (what.parameters.get("type"), what.parameters.get("section")) == (one.kind, one.name)

@@ -1,0 +1,236 @@
+"""The second Asterisk that tries a candidate: booted cold, in a network of its own, thrown away afterwards.
+
+Nothing of it can reach a trunk or a phone, and it writes only below a private folder. A reload proves less than a
+boot: a file without a closing bracket keeps the old objects on reload and loses every one of them at the next boot.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from appliance.settings import Settings
+from appliance.telephony import complaints, readings, runtime
+from appliance.telephony.findings import Finding, finding
+from appliance.telephony.known import Known
+from appliance.telephony.readings import Object, Reading, Written
+
+BOOT_SECONDS = 60
+NOT_ISOLATED = (
+    "This machine refuses network namespaces: the trial ran on other ports, without registrations and qualify."
+)
+
+# lo is down in a new namespace; the address phones reach us on is added so that transports can bind to it. The death
+# signal is set last: a change of user namespace clears it (kernel/cred.c, commit_creds).
+_ISOLATE = (
+    "address=$1; shift; ip link set lo up || exit 70; "
+    '[ -z "$address" ] || ip address add "$address" dev lo || exit 70; '
+    'exec setpriv --pdeathsig KILL -- "$@"'
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the trial said. `readings` are the wanted objects as the shadow prints them, secrets among them: never log
+    it."""
+
+    findings: list[Finding]
+    seconds: float
+    isolated: bool
+    readings: dict[Object, Reading] = field(default_factory=dict, repr=False)
+
+    @property
+    def warning(self) -> str:
+        """What the person should know although nothing is wrong."""
+        return "" if self.isolated else NOT_ISOLATED
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A running trial: where its folder is and whether it booted."""
+
+    folder: Path
+    booted: bool
+
+    def ask(self, text: str) -> str:
+        """One CLI command. Raises Busy when it does not answer."""
+        return runtime.command(self.folder / "run" / "asterisk.ctl", text)
+
+    def messages(self) -> list[str]:
+        """Its complaints (ERROR and WARNING), oldest first; what it printed when it died before it had a log."""
+        log = self.folder / "log" / "messages.log"
+        found = complaints.lines(log.read_text(errors="replace")) if log.exists() else []
+        if not found and not self.booted:
+            found = complaints.lines((self.folder / "stdout.log").read_text(errors="replace"))
+        return [text.replace(str(self.folder), "") for text in found]
+
+
+def judge(
+    settings: Settings, etc: Path, files: Mapping[str, str], known: Known, wanted: Sequence[Object] = ()
+) -> Verdict:
+    """Boots Asterisk on a candidate's etc folder and says what is wrong with it. `files` is the same as text.
+
+    `wanted` are the objects whose values the caller will look for in the live Asterisk afterwards.
+    """
+    began = time.monotonic()
+    with booted(settings, etc, files) as (shadow, isolated):
+        messages = [text for text in shadow.messages() if complaints.normal(text) not in known.noise]
+        found = complaints.findings(messages, files)
+        if not shadow.booted:
+            found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
+            return Verdict(found, time.monotonic() - began, isolated)
+        written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
+        found += _not_loaded(shadow, written, isolated)
+        values = readings.take(shadow.ask, wanted)
+        return Verdict(found, time.monotonic() - began, isolated, values)
+
+
+@contextmanager
+def booted(settings: Settings, etc: Path, files: Mapping[str, str]) -> Iterator[tuple[Shadow, bool]]:
+    """A second Asterisk on this etc folder, stopped and removed at the end whatever happens."""
+    runtime.folders(settings)
+    clear(settings)
+    folder = Path(tempfile.mkdtemp(prefix="shadow-", dir=settings.run))
+    try:
+        isolated = isolation(settings) is not None
+        runtime.state_folders(folder)
+        if not isolated:
+            etc = _quiet_copy(folder, files)
+        (folder / "asterisk.conf").write_text(_main(settings, files["asterisk.conf"], folder, etc), encoding="utf-8")
+        process = _start(settings, folder)
+        try:
+            yield Shadow(folder, _wait(process, folder)), isolated
+        finally:
+            process.kill()
+            process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(settings: Settings) -> None:
+    """Removes what a killed trial left: its process (should its death signal have been lost) and its folder."""
+    for folder in settings.run.glob("shadow-*"):
+        pid_file = folder / "run" / "asterisk.pid"
+        if pid_file.exists() and pid_file.read_text().strip().isdigit():
+            _kill_if_ours(int(pid_file.read_text()), folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def isolation(settings: Settings) -> list[str] | None:
+    """The words in front of a command that give it a network of its own; None where the machine refuses that."""
+    return _isolation(_address(settings))
+
+
+@cache
+def _isolation(address: str) -> list[str] | None:
+    words = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    command = [*words, "--", "env", f"PATH={path}", "sh", "-c", _ISOLATE, "sh", address]
+    if shutil.which("unshare") is None or shutil.which("setpriv") is None:
+        return None
+    tried = subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False)
+    return command if tried.returncode == 0 else None
+
+
+def _address(settings: Settings) -> str:
+    """BENTEVI_BIND as something `ip address add` takes; "" when loopback or every address is meant."""
+    if settings.bind in ("0.0.0.0", "::", "localhost") or settings.bind.startswith("127.") or settings.bind == "::1":
+        return ""
+    return f"{settings.bind}/{128 if ':' in settings.bind else 32}"
+
+
+def _start(settings: Settings, folder: Path) -> "subprocess.Popen[bytes]":
+    prefix = isolation(settings) or ["setpriv", "--pdeathsig", "KILL", "--"]
+    argv = [*prefix, *runtime.asterisk_argv("-C", str(folder / "asterisk.conf"), "-f")]
+    with (folder / "stdout.log").open("wb") as output:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, start_new_session=True
+        )
+
+
+def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
+    ends_at = time.monotonic() + BOOT_SECONDS
+    control = folder / "run" / "asterisk.ctl"
+    while time.monotonic() < ends_at and process.poll() is None:
+        if control.exists() and runtime.wait_booted(control, 0.2):
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def _main(settings: Settings, text: str, folder: Path, etc: Path) -> str:
+    """The candidate's asterisk.conf with every folder that is written to moved into the private one."""
+    text = text.replace(f"=> {settings.asterisk}/etc\n", f"=> {etc}\n")
+    return re.sub(rf"=> {re.escape(str(settings.asterisk))}/(?!data\n)", f"=> {folder}/", text)
+
+
+def _not_loaded(shadow: Shadow, written: Mapping[Object, Written], isolated: bool) -> list[Finding]:
+    """Objects the files define that the shadow does not have."""
+    live = loaded(shadow)
+    found: list[Finding] = []
+    for one, place in written.items():
+        if one.kind == "registration" and not isolated:
+            continue
+        if one.kind in live and one.name not in live[one.kind]:
+            names = {"type": one.kind, "section": one.name}
+            found.append(finding(place.file, place.line, "not_loaded", place.origin, **names))
+    return found
+
+
+def loaded(shadow: Shadow) -> dict[str, set[str]]:
+    """Kind → names of everything that Asterisk has loaded of it."""
+    live = {kind: _listed(shadow.ask(f"pjsip list {plural}")) for kind, plural in _PLURALS.items()}
+    live["context"] = set(re.findall(r"^\[ Context '([^']+)'", shadow.ask("dialplan show"), re.M))
+    live["queue"] = set(re.findall(r"^(\S+) has \d+ calls", shadow.ask("queue show"), re.M))
+    return live
+
+
+_PLURALS = {"endpoint": "endpoints", "aor": "aors", "auth": "auths", "registration": "registrations",
+            "identify": "identifies"}  # fmt: skip
+
+
+def _listed(text: str) -> set[str]:
+    """Names of `pjsip list …`: ` Endpoint:  2001/2001   Not in use …`, ` Auth:  2001/2001`, ` Aor:  2001   1`."""
+    names = re.findall(r"^ *(?:Endpoint|Aor|I?Auth|Identify|Registration)?:? *(\S+)", text, re.M)
+    return {name.partition("/")[0] for name in names}
+
+
+def _kill_if_ours(pid: int, folder: Path) -> None:
+    command_line = Path(f"/proc/{pid}/cmdline")
+    if command_line.exists() and os.fsencode(folder) in command_line.read_bytes():
+        os.kill(pid, signal.SIGKILL)
+
+
+def _quiet_copy(folder: Path, files: Mapping[str, str]) -> Path:
+    """The candidate on free loopback ports and without anything that would call out. Line numbers stay."""
+    for name, text in files.items():
+        target = folder / "etc" / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.write_text(_quiet(name, text), encoding="utf-8")
+    return folder / "etc"
+
+
+def _quiet(name: str, text: str) -> str:
+    if name.endswith("pjsip.conf"):
+        text = re.sub(r"(?m)^(\s*qualify_frequency\s*=).*$", r"\1 0", text)
+        text = re.sub(r"(?m)^(\s*bind\s*=).*$", lambda match: f"{match[1]} 127.0.0.1:{_free_port()}", text)
+        return re.sub(r"(?m)^\[[^\n]*\n(?:(?!\[)[^\n]*\n)*?\s*type\s*=\s*registration\s*\n(?:(?!\[)[^\n]*\n?)*",
+                      lambda match: re.sub(r"(?m)^", ";", match[0].rstrip("\n")) + "\n", text)  # fmt: skip
+    if name in ("manager.conf", "http.conf"):
+        return re.sub(r"(?m)^(\s*(?:bind)?port\s*=).*$", lambda match: f"{match[1]} {_free_port()}", text)
+    return text
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,193 @@
+"""Trunks (troncos): lines to carriers, gateways and other exchanges (TRK-01 to TRK-05, TRK-07 to TRK-15)."""
+
+import ipaddress
+import re
+import socket
+from typing import Any
+
+from flask_babel import gettext as _, lazy_gettext as _l
+from sqlalchemy import JSON
+from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.datastructures import MultiDict
+
+from appliance.db import Base
+from appliance.errors import Refused
+from appliance.fields import Boolean, Choice, Digits, Kind, Name, Pattern, Reader, Secret, Text, Whole, Words, field
+from appliance.resource import Resource
+from appliance.sip import lines
+
+RECEIVES, SENDS, BY_IP = "receives_registration", "sends_registration", "by_ip"
+CODECS = {"alaw": "G.711 A-law", "ulaw": "G.711 µ-law", "g722": "G.722", "g729": "G.729", "gsm": "GSM", "opus": "Opus"}
+NUMBER_FORMATS = {
+    "as_is": _l("as delivered"),
+    "national": _l("national: area code and number"),
+    "e164": _l("international: 55, area code and number"),
+}
+
+
+class Extra(Kind):
+    """Free extra settings of a supplier: option → value, each known or translated (TRK-13)."""
+
+    widget, schema = "extra", dict[str, str]
+
+    @property
+    def empty(self) -> dict[str, str]:  # type: ignore[override]
+        return {}
+
+    def column(self) -> Any:
+        return JSON()
+
+    def read(self, value: Any, reader: Reader) -> dict[str, str] | None:
+        if not isinstance(value, dict):
+            return reader.refuse(_("Write option: value pairs."))
+        for number, (key, text) in enumerate(value.items(), 1):
+            found = lines.translate(str(key), str(text))
+            if isinstance(found, str) or found.option == "allowguest":
+                reader.refuse(f"{_('line')} {number}: {found if isinstance(found, str) else found.meaning}")
+        return {str(key).strip().lower(): str(text).strip() for key, text in value.items()}
+
+    def text(self, stored: Any) -> str:
+        return "\n".join(f"{key}={value}" for key, value in (stored or {}).items())
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        pairs = (line.partition("=") for line in form.get(name, "").splitlines() if line.strip())
+        return {key.strip(): value.strip() for key, _equals, value in pairs}
+
+
+class Trunk(Base):
+    """A trunk. Its endpoint is `trunk-<id>`; one that registers to us bears its user name instead."""
+
+    __tablename__ = "trunks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = field(Name(40), _l("Name"), unique=True, example="Operadora", help=_l("Shown in routes and reports."))
+    enabled: Mapped[bool] = field(
+        Boolean(), _l("Enabled"), default=True, also="Habilita",
+        help=_l("Off: calls in progress go on, new ones are refused and its routes rest."),
+    )
+    protocol: Mapped[str] = field(Choice({"sip": "SIP"}), _l("Protocol"), default="sip", also="Protocolo Khomp SIP")
+    authentication: Mapped[str] = field(
+        Choice({BY_IP: _l("By IP"), SENDS: _l("Sends registration"), RECEIVES: _l("Receives registration")}),
+        _l("Authentication"), default=BY_IP, also="Tipo de autenticação Envia registro Recebe Registro Por IP",
+        help=_l("By IP: both sides know each other's address. Sends: we register at the carrier. Receives: a gateway registers here."),
+    )
+    host: Mapped[str] = field(
+        Pattern(100, r"[A-Za-z0-9.:-]+", _l("Write an IP address or a host name.")), _l("Host"), optional=True, default="",
+        example="sip.operadora.com.br", also="Endereço/Host",
+    )
+    port: Mapped[int] = field(Whole(1, 65535), _l("Port"), default=5060)
+    username: Mapped[str] = field(
+        Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("User"), optional=True, default="", also="Usuário",
+    )
+    password: Mapped[str | None] = field(
+        Secret(1, generated=False), _l("Password"), optional=True, also="Senha",
+        help=_l("The carrier's, when we register there. Left empty for a gateway that registers here, it is generated."),
+    )
+    line: Mapped[str] = field(
+        Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("Line"), optional=True, default="",
+        also="Tronco (linha)", help=_l("User part of the contact we register, often the main number."),
+    )
+    registration: Mapped[str] = field(
+        Text(200), _l("Registration in one line"), optional=True, default="", also="Registro",
+        example="usuario:senha@host/tronco", help=_l("Fills user, password, host and line, and is not kept."),
+    )
+    qualify: Mapped[bool] = field(
+        Boolean(), _l("Monitor status"), default=True, also="Qualify Monitorar Status",
+        help=_l("Ask the far end every 30 s whether it is there (OPTIONS); a dead trunk overflows at once."),
+    )
+    caller_id: Mapped[str] = field(
+        Digits(20), _l("Caller ID"), optional=True, default="", example="4830139018", also="Bina",
+        help=_l("Number shown when neither route nor class says another."),
+    )
+    number_format: Mapped[str] = field(
+        Choice(NUMBER_FORMATS), _l("Format of called numbers"), default="as_is",
+        help=_l("How numbers this carrier delivers are brought to one form before the inbound routes."),
+    )
+    default_number: Mapped[str] = field(
+        Digits(20), _l("Number for calls without one"), optional=True, default="",
+        help=_l("Lines that deliver no called number are treated as if this one was called."),
+    )
+    codecs: Mapped[list[str]] = field(
+        Words(CODECS, most=4), _l("Codecs"), default=lambda: ["alaw", "ulaw"], help=_l("Up to four, in order of preference."),
+    )
+    call_limit: Mapped[int | None] = field(
+        Whole(1, 10000), _l("Call limit"), optional=True, default=None, also="Limite de chamadas",
+        help=_l("Outgoing calls at the same time; the next one overflows. Empty: no limit."),
+    )
+    extra: Mapped[dict[str, str]] = field(
+        Extra(), _l("Extra settings"), optional=True, default=dict, also="Extras Configurações Adicionais",
+        help=_l("Lines a supplier asks for, one per line. Lines of old manuals (insecure=port,invite) are translated."),
+    )
+    addresses: Mapped[list[str]] = mapped_column(JSON, default=list)  # what `host` resolved to last, kept when DNS is dead
+
+    def check(self) -> None:
+        """Each way of authentication has what it needs."""
+        self._take_registration()
+        if self.authentication != RECEIVES and not self.host:
+            raise Refused(_("Write the carrier's IP address or host name."), field="host")
+        if self.authentication != BY_IP and not self.username:
+            raise Refused(_("Write the user."), field="username")
+        if self.authentication == RECEIVES:
+            if self.username.startswith("trunk-") or self.username == "anonymous":
+                raise Refused(_("This user name is kept for the exchange. Choose another."), field="username")
+            if not self.password:
+                self.password = Secret().generate()
+                self.generated = {"password": self.password}  # not a column: shown once, see Resource.create
+        if self.authentication == SENDS and not self.password:
+            raise Refused(_("Write the password the carrier gave you."), field="password")
+        if not self.codecs:
+            raise Refused(_("Choose at least one codec."), field="codecs")
+        self.resolve()
+
+    def _take_registration(self) -> None:
+        """usuario:senha@host/tronco, as old manuals write it (TRK-09)."""
+        if not self.registration:
+            return
+        match = re.fullmatch(r"([\w.+-]+):([!-~]+)@([\w.-]+)(?::(\d{1,5}))?(?:/([\w.+-]+))?", self.registration)
+        self.registration = ""
+        if not match:
+            raise Refused(_("Write it as usuario:senha@host/tronco."), field="registration")
+        self.authentication = SENDS
+        self.username, self.password, self.host = match[1], match[2], match[3]
+        self.port, self.line = int(match[4] or self.port or 5060), match[5] or ""
+
+    def resolve(self) -> None:
+        """Keep the addresses of the host; the old ones stay when it cannot be resolved now."""
+        if not self.host:
+            self.addresses = []
+            return
+        try:
+            self.addresses = [str(ipaddress.ip_address(self.host))]
+        except ValueError:
+            found = _lookup(self.host)
+            if found:
+                self.addresses = found
+
+    @property
+    def asterisk_name(self) -> str:
+        """Name of its endpoint, aor and auth."""
+        return self.username if self.authentication == RECEIVES else f"trunk-{self.id}"
+
+    def numbers(self) -> list[str]:
+        """The SIP user that registers to us may not be a number people dial."""
+        return [self.username] if self.authentication == RECEIVES else []
+
+
+def _lookup(host: str) -> list[str]:
+    """IPv4 addresses of a name, sorted; empty when DNS does not answer."""
+    try:
+        return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)})
+    except OSError:
+        return []
+
+
+resource = Resource(
+    Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), key="name", group="telephony", icon="plug-connected",
+    columns=["name", "authentication", "host", "port", "caller_id", "call_limit", "enabled"], search=["name", "host", "username"],
+    filters=["enabled", "authentication"],
+    tabs={_l("General"): ["name", "enabled", "protocol", "authentication", "host", "port", "username", "password", "line",
+                          "registration"],
+          _l("Calls"): ["caller_id", "number_format", "default_number", "call_limit", "qualify"],
+          _l("Audio and extras"): ["codecs", "extra"]},
+    empty=_l("A trunk joins the exchange to a carrier, a gateway or another exchange. Have the carrier's data at hand."),
+    also="Troncos entroncamento operadora linha Khomp",
+)

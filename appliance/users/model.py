@@ -1,0 +1,198 @@
+"""People who use the screens (USR-01 to USR-03, USR-06, USR-07, USR-10, USR-11, USR-14, USR-17, USR-18)."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask_babel import gettext as _, lazy_gettext as _l
+from sqlalchemy import String, func, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from stdnum.br import cpf as stdnum_cpf
+
+from appliance import db as ground, resource as resources
+from appliance.db import Base, Instant, db
+from appliance.errors import Refused
+from appliance.extensions.model import Extension
+from appliance.fields import Boolean, Choice, Day, Name, Pattern, Phone, Reader, Secret, Text, Words, field
+from appliance.links import Reference, References
+from appliance.resource import Resource
+from appliance.users import password as passwords
+
+WRONG_PASSWORDS, LOCK_MINUTES = 5, 15
+LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("User")}
+SCREENS = {"now": _l("Now"), "revisions": _l("Revisions"), "audit": _l("Audit trail")}  # permissions that are no resource
+
+
+def modules() -> dict[str, Any]:
+    """Every menu a person may be given: word → label."""
+    return SCREENS | {resource.permission or resource.word: resource.label for resource in resources.TABLE.values()}
+
+
+def _start_pages() -> dict[str, Any]:
+    return {"": _l("The first permitted page")} | modules()
+
+
+class StartPage(Choice):
+    """One of the menus."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    @property
+    def labels(self) -> dict[str, Any]:  # type: ignore[override]
+        return _start_pages()
+
+    @labels.setter
+    def labels(self, _labels: dict[str, Any]) -> None:
+        """The table of menus is the only source."""
+
+
+class Password(Secret):
+    """A person's password: kept as a hash only, so nobody can read it back."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+
+    def column(self) -> Any:
+        return String(200)
+
+    def read(self, value: Any, reader: Reader) -> str | None:
+        why = passwords.wrong(str(value))
+        return reader.refuse(why) if why else passwords.hashed(str(value))
+
+    def unchanged(self, stored: Any, outside: Any) -> bool:
+        return bool(stored) and passwords.fits(str(outside), stored)
+
+    def generate(self) -> str:
+        return passwords.generate()
+
+
+class User(Base):
+    """A person. What they may open: everything (administrator), the chosen modules, or what their level has."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = field(Name(80), _l("Name"), also="Nome")
+    login: Mapped[str] = field(
+        Pattern(60, r"[a-z0-9][a-z0-9._@-]{4,}", _l("At least 5 small letters, digits, dots or hyphens.")), _l("Login"), unique=True,
+        help=_l("People log in with it or with their e-mail."),
+    )
+    email: Mapped[str | None] = field(
+        Pattern(120, r"[^@\s]+@[^@\s]+\.[^@\s]+", _l("This is not an e-mail address.")), _l("E-mail"), optional=True, default="",
+    )
+    password: Mapped[str] = field(
+        Password(), _l("Password"), also="Senha",
+        help=_l("6 to 20 characters with a capital, a small letter, a digit and one of $ * & @ # ?; nothing twice in a row."),
+    )
+    must_change_password: Mapped[bool] = field(
+        Boolean(), _l("Change the password at the next login"), default=False, also="Redefinir senha",
+    )
+    active: Mapped[bool] = field(Boolean(), _l("Active"), default=True, also="Status Ativo Inativo",
+                                 help=_l("Off: cannot log in; the history stays."))
+    access_level: Mapped[str] = field(
+        Choice(LEVELS), _l("Access level"), default="user", also="Nível de acesso Perfil Função",
+        help=_l("Default menus when no modules are chosen: all, telephony and people, or the start page only."),
+    )
+    administrator: Mapped[bool] = field(
+        Boolean(), _l("Administrator"), default=False, also="Administrador", help=_l("May create users and open everything."),
+    )
+    modules: Mapped[list[str]] = field(
+        Words(modules), _l("Modules"), optional=True, also="Módulos menus",
+        help=_l("Exactly these menus; none chosen: those of the access level."),
+    )
+    extension_id: Mapped[int | None] = field(
+        Reference("extensions"), _l("Extension"), name="extension", optional=True, also="Ramal Webphone",
+        help=_l("The phone of this person."),
+    )
+    start_page: Mapped[str] = field(StartPage(), _l("Start page"), optional=True, default="", also="Pagina Inicial")
+    language: Mapped[str] = field(
+        Choice({"": _l("the company's"), "pt_BR": "Português (Brasil)", "en": "English"}), _l("Language"), optional=True, default="",
+    )
+    cost_centres: Mapped[list[int]] = field(
+        References("cost_centres"), _l("Cost centres in reports"), optional=True, also="Centro de Custos",
+        help=_l("Calls of these cost centres may be seen; none: all."),
+    )
+    cpf: Mapped[str] = field(Text(14), _l("CPF"), optional=True, default="")
+    phone: Mapped[str] = field(Phone(), _l("Telephone"), optional=True, default="", also="Telefone")
+    birth_on: Mapped[date | None] = field(Day(), _l("Day of birth"), optional=True, default=None, also="Data Nascimento")
+    gender: Mapped[str] = field(Text(20), _l("Gender"), optional=True, default="", also="Gênero")
+    postal_code: Mapped[str] = field(
+        Pattern(9, r"\d{5}-?\d{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
+    )
+    street: Mapped[str] = field(Text(120), _l("Street"), optional=True, default="", also="Endereço")
+    house_number: Mapped[str] = field(Text(10), _l("House number"), optional=True, default="", also="Número")
+    complement: Mapped[str] = field(Text(60), _l("Complement"), optional=True, default="", also="Complemento")
+    city: Mapped[str] = field(Text(80), _l("City"), optional=True, default="", also="Cidade")
+    state: Mapped[str] = field(Text(2), _l("State"), optional=True, default="", also="Estado")
+    country: Mapped[str] = field(Text(40), _l("Country"), optional=True, default="Brasil", also="País")
+
+    wrong_passwords: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None] = mapped_column(Instant())
+
+    extension: Mapped[Extension | None] = relationship()
+
+    def check(self) -> None:
+        """One person per e-mail; somebody stays administrator."""
+        self.login, self.email = self.login.lower(), (self.email or "").lower() or ""
+        if self.email:
+            twin = db.session.scalar(select(User).where(func.lower(User.email) == self.email, User.id != (self.id or 0)))
+            if twin:
+                raise Refused(_("%(name)s already has this e-mail.", name=twin.name), field="email")
+        if self.cpf and not stdnum_cpf.is_valid(self.cpf):
+            raise Refused(_("The check digits of this CPF are wrong."), field="cpf")
+        if self.id and not (self.administrator and self.active) and not _other_administrators(self.id):
+            raise Refused(_("Somebody must stay active administrator."), field="administrator")
+
+    def may(self, permission: str) -> bool:
+        """Whether the person may open this menu."""
+        if self.administrator:
+            return True
+        return permission in self.permitted()
+
+    def permitted(self) -> set[str]:
+        """The menus of a person who is no administrator."""
+        if self.modules:
+            return set(self.modules)
+        if self.access_level == "admin":
+            return set(modules())
+        if self.access_level == "manager":
+            return {"now"} | {r.permission or r.word for r in resources.TABLE.values() if r.group == "telephony"} | {"cost_centres"}
+        return {"now"}
+
+    # -------------------------------------------------------------------------------------------- wrong passwords
+
+    def is_locked(self) -> bool:
+        """Five wrong passwords lock for a quarter of an hour (USR-35), even for the right one."""
+        return bool(self.locked_until and self.locked_until > ground.now())
+
+    def password_was(self, right: bool) -> None:
+        """Count a wrong password, forget the count after a right one."""
+        self.wrong_passwords = 0 if right else self.wrong_passwords + 1
+        if self.wrong_passwords >= WRONG_PASSWORDS:
+            self.locked_until, self.wrong_passwords = ground.now() + timedelta(minutes=LOCK_MINUTES), 0
+
+
+def by_login(text: str) -> User | None:
+    """The person with this login or e-mail."""
+    name = text.strip().lower()
+    if not name:
+        return None
+    return db.session.scalar(select(User).where((User.login == name) | (func.lower(User.email) == name)))
+
+
+def _other_administrators(user_id: int) -> int:
+    query = select(func.count()).where(User.administrator, User.active, User.id != user_id)
+    return db.session.scalar(query) or 0
+
+
+resource = Resource(
+    User, word="users", label=_l("Users"), one=_l("user"), key="login", group="people", icon="user",
+    columns=["login", "name", "email", "access_level", "administrator", "active", "extension"], search=["login", "name", "email"],
+    filters=["active", "access_level", "administrator"], applies=False, save_when_complete=True,
+    tabs={_l("Registration"): ["name", "login", "email", "password", "must_change_password", "active"],
+          _l("Permissions"): ["access_level", "administrator"],
+          _l("Modules"): ["modules", "cost_centres"],
+          _l("Settings"): ["extension", "start_page", "language"],
+          _l("Personal data"): ["cpf", "phone", "birth_on", "gender", "postal_code", "street", "house_number", "complement",
+                                "city", "state", "country"]},
+    also="Usuários atendente administrador permissões",
+)

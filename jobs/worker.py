@@ -1,0 +1,53 @@
+"""The worker process: takes jobs from the lanes, each inside the application; relays the outbox while it lives."""
+
+import logging
+import threading
+import time
+
+from flask import Flask
+from rq import Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from appliance import lanes
+from appliance.app import bare_app
+from appliance.errors import Busy
+
+log = logging.getLogger("bentevi.worker")
+RELAY_SECONDS = 2.0
+
+
+class BenteviWorker(Worker):
+    """A worker whose jobs run inside the application."""
+
+    app: Flask
+
+    def perform_job(self, job: Job, queue: object) -> bool:  # type: ignore[override]
+        """One job, with rows at hand. An error is logged whole by RQ and stays on the job."""
+        with self.app.app_context():
+            return bool(super().perform_job(job, queue))  # type: ignore[arg-type]
+
+
+def _relay_for_ever(app: Flask) -> None:
+    """Lines of the outbox that their writer could not hand over (Redis was dead, or it was)."""
+    while True:
+        with app.app_context():
+            try:
+                lanes.relay()
+            except Busy as why:
+                log.warning("outbox waits: %s", why)
+        time.sleep(RELAY_SECONDS)
+
+
+def main() -> None:
+    """Work until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    BenteviWorker.app = app = bare_app()
+    threading.Thread(target=_relay_for_ever, args=(app,), daemon=True).start()
+    worker = BenteviWorker(list(lanes.LANES), connection=lanes.connection(), serializer=JSONSerializer, worker_ttl=60,
+                           maintenance_interval=30)
+    worker.work(logging_level="INFO")
+
+
+if __name__ == "__main__":
+    main()
