@@ -86,7 +86,7 @@ def nginx_conf(settings: Settings) -> str:
         address=f"[{settings.bind}]" if ":" in settings.bind else settings.bind,
         http_port=settings.http_port,
         https_port=settings.https_port,
-        static=CHECKOUT / "web/static",
+        web=CHECKOUT / "web",
         certificate=certificate.FILE,
         mime_types="/etc/nginx/mime.types",
         as_root=os.geteuid() == 0,
