@@ -1,0 +1,203 @@
+"""TABLE: the processes of one home: how each is started, how long it may take to stop, and what shows that it answers.
+
+The supervisor starts them in this order and stops them in the opposite one; the appliance's systemd units run the same
+command lines.
+"""
+
+import getpass
+import http.client
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import redis
+
+from appliance import certificate
+from appliance.errors import Busy, Refused
+from appliance.settings import CHECKOUT, Settings
+from appliance.telephony import runtime
+
+Command = Callable[[Settings], list[str]]
+Answers = Callable[[Settings, int], bool]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One long-running program. `answers` gets the pid of the running one and may take up to about two seconds."""
+
+    name: str
+    command: Command
+    answers: Answers
+    stop_seconds: int = 10  # from SIGTERM to SIGKILL
+    needed_by_next: bool = False  # the next ones start only when this one answers
+
+
+def redis_command(settings: Settings) -> list[str]:
+    """Private Redis: no TCP port; every change is in the append-only file within a second."""
+    folder = settings.home / "redis"
+    folder.mkdir(exist_ok=True)
+    return ["redis-server", "--port", "0", "--unixsocket", str(settings.run / "redis.sock"), "--unixsocketperm", "700",
+            "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]  # fmt: skip
+
+
+def asterisk_command(settings: Settings) -> list[str]:
+    """Asterisk in the foreground, on the revision in force."""
+    return runtime.asterisk_argv("-f", "-C", str(settings.asterisk / "etc" / "asterisk.conf"))
+
+
+def web_command(settings: Settings) -> list[str]:
+    """Pages and API behind nginx. Threads, because requests wait for rows and for Redis, not for the processor."""
+    return [sys.executable, "-m", "gunicorn", "web.app:create_app()", "--chdir", str(CHECKOUT),
+            "--bind", f"unix:{settings.run / 'web.sock'}", "--umask", "0o077", "--no-control-socket",
+            "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "5"]  # fmt: skip
+
+
+def worker_command(settings: Settings) -> list[str]:
+    """The jobs of all lanes."""
+    return [sys.executable, "-m", "jobs.worker"]
+
+
+def nginx_command(settings: Settings) -> list[str]:
+    """nginx with a configuration written here at each start, and a certificate if none was given."""
+    folder = settings.home / "nginx"
+    folder.mkdir(exist_ok=True)
+    certificate.ensure(settings.secrets, settings.bind)
+    (folder / "nginx.conf").write_text(nginx_conf(settings))
+    return [program("nginx"), "-e", "stderr", "-p", f"{settings.home}/", "-c", "nginx/nginx.conf"]
+
+
+def nginx_conf(settings: Settings) -> str:
+    """The whole configuration, from appliance/nginx.conf.j2."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(CHECKOUT / "appliance"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # not HTML; front_door.check_home refuses paths that nginx could read as anything else
+        trim_blocks=True,
+    )
+    return environment.get_template("nginx.conf.j2").render(
+        address=f"[{settings.bind}]" if ":" in settings.bind else settings.bind,
+        http_port=settings.http_port,
+        https_port=settings.https_port,
+        web=CHECKOUT / "web",
+        certificate=certificate.FILE,
+        mime_types="/etc/nginx/mime.types",
+        as_root=os.geteuid() == 0,
+        user=getpass.getuser(),
+        has_http2_directive=nginx_version() >= (1, 25, 1),
+    )
+
+
+def nginx_version() -> tuple[int, ...]:
+    """For example (1, 22, 1). Newer ones warn about the older way to ask for HTTP/2."""
+    said = subprocess.run([program("nginx"), "-v"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
+    return tuple(int(number) for number in found.groups()) if found else (0,)
+
+
+def program(name: str) -> str:
+    """Full path of a program, also of one in /usr/sbin, which is not on an ordinary user's path."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        raise Refused(f"{name} is not installed. Start with ./bentevi, which installs it.")
+    return path
+
+
+def redis_answers(settings: Settings, pid: int) -> bool:
+    """It has loaded its file and takes commands."""
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=1) as connection:
+            return bool(connection.ping())
+    except redis.RedisError:
+        return False
+
+
+def asterisk_answers(settings: Settings, pid: int) -> bool:
+    """Every module is loaded; the control socket exists well before that."""
+    try:
+        return "fully booted" in runtime.command(runtime.control(settings), "core waitfullybooted", timeout=2).lower()
+    except Busy:
+        return False
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket, which the standard library does not offer."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+def _status(connection: http.client.HTTPConnection) -> int:
+    """The HTTP status of /healthz; 0 when nothing answers."""
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def web_answers(settings: Settings, pid: int) -> bool:
+    """The application says that it is well."""
+    return _status(_UnixConnection(settings.run / "web.sock", timeout=2)) == 200
+
+
+def worker_answers(settings: Settings, pid: int) -> bool:
+    """A worker that registered itself belongs to this process; entries of a killed one stay in Redis for minutes."""
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=1, decode_responses=True) as connection:
+            pids = [connection.hget(str(key), "pid") for key in connection.smembers("rq:workers")]
+    except redis.RedisError:
+        return False
+    return any(_session(int(str(found))) == pid for found in pids if found)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def nginx_answers(settings: Settings, pid: int) -> bool:
+    """Both ports lead to the pages; the plain one may send to the other, which depends on the address bound."""
+    host = reachable(settings.bind)
+    any_certificate = ssl.create_default_context()
+    any_certificate.check_hostname, any_certificate.verify_mode = False, ssl.CERT_NONE
+    encrypted = http.client.HTTPSConnection(host, settings.https_port, timeout=2, context=any_certificate)
+    plain = http.client.HTTPConnection(host, settings.http_port, timeout=2)
+    return _status(plain) in (200, 301) and _status(encrypted) == 200
+
+
+def reachable(bind: str) -> str:
+    """The address under which this machine reaches itself."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
+
+
+PROCESSES = [
+    Process("redis", redis_command, redis_answers, needed_by_next=True),
+    Process("asterisk", asterisk_command, asterisk_answers),
+    Process("web", web_command, web_answers),
+    Process("worker", worker_command, worker_answers, stop_seconds=20),
+    Process("nginx", nginx_command, nginx_answers, stop_seconds=5),
+]
+
+
+def processes(settings: Settings) -> list[Process]:
+    """Those of this home: a Redis given by BENTEVI_REDIS_URL is run by somebody else."""
+    own_redis = settings.redis_url == f"unix://{settings.run / 'redis.sock'}"
+    return [process for process in PROCESSES if process.name != "redis" or own_redis]

@@ -1,0 +1,250 @@
+"""The supervisor: one small process that starts the others, starts again what dies, and stops them all.
+
+`python -m appliance.supervisor`, started by `bentevi up`. What it knows stands in home/run/state.json for `status`,
+`down` and the next `up`. Every pid is written down with the moment the process was born, so that a number the system
+gave to somebody else since deceives nobody.
+
+Each child is the leader of a session of its own: whatever it started in turn (gunicorn's and nginx's workers, the
+process of a job) belongs to that session and is ended with it. When the supervisor itself is killed, the kernel sends
+SIGTERM to the children (PR_SET_PDEATHSIG); nginx, gunicorn and RQ pass it on to theirs.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from appliance import settings as ground
+from appliance.processes import Process, processes
+from appliance.settings import Settings
+
+log = logging.getLogger("bentevi.supervisor")
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
+START_SECONDS = 60  # for a process the next ones need
+LONGEST_PAUSE_SECONDS = 30
+STEADY_SECONDS = 60  # who lived that long starts again at once when it dies
+LOG_BYTES = 20_000_000  # a larger log is set aside at the next start, one old one is kept
+
+
+@dataclass
+class Child:
+    """One process as it is now. `born` with the pid names it for good, see born()."""
+
+    pid: int
+    born: str
+    started_at: float  # seconds since 1970
+    restarts: int = 0
+
+
+class Supervisor:
+    """All processes of one home. `run` returns when they have ended after SIGTERM or SIGINT."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.wanted = processes(settings)
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.children: dict[str, Child] = {}
+        self.due: dict[str, float] = {}  # name → when it is started again, monotonic seconds
+        self.stopping = False
+
+    def run(self) -> None:
+        """Start everything, keep it running, stop it in reverse order."""
+        # Blocked signals wait in sigtimedwait below: no handler interrupts anything halfway.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+        for process in self.wanted:
+            self.start(process)
+            if process.needed_by_next:
+                self.wait_for(process)
+            if self.stopping:
+                break
+        while not self.stopping:
+            self.look(self.next_due())
+        for process in reversed(self.wanted):
+            self.stop(process)
+
+    def start(self, process: Process) -> None:
+        """Start one, its words going to home/log/<name>.log."""
+        restarts = self.children[process.name].restarts + 1 if process.name in self.children else 0
+        with open(log_file(self.settings, process.name), "ab") as out:
+            child = subprocess.Popen(
+                process.command(self.settings),
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                cwd=self.settings.asterisk if process.name == "asterisk" else self.settings.home,
+                start_new_session=True, preexec_fn=self.in_child,
+            )  # fmt: skip
+        self.running[process.name] = child
+        self.children[process.name] = Child(child.pid, born(child.pid) or "", time.time(), restarts)
+        self.write_state()
+        log.info("%s started, pid %s", process.name, child.pid)
+
+    @staticmethod
+    def in_child() -> None:
+        """Runs in the child before its program: ends with us, and does not inherit the blocked signals."""
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def wait_for(self, process: Process) -> None:
+        """Until it answers. One that does not is said and left behind: the others restart until it does."""
+        ends_at = time.monotonic() + START_SECONDS
+        while not self.stopping and time.monotonic() < ends_at:
+            if process.answers(self.settings, self.running[process.name].pid):
+                return
+            self.look(0.05)
+        log.error("%s does not answer; see %s", process.name, log_file(self.settings, process.name))
+
+    def look(self, seconds: float) -> None:
+        """Sleep until something ends, is due or asks us to stop; deal with it."""
+        received = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}, seconds)
+        if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            self.stopping = True
+            return
+        for process in self.wanted:
+            child = self.running.get(process.name)
+            if child is not None and child.poll() is not None:
+                self.died(process, child)
+        for process in self.wanted:
+            if process.name in self.due and self.due[process.name] <= time.monotonic():
+                del self.due[process.name]
+                self.start(process)
+
+    def died(self, process: Process, child: subprocess.Popen[bytes]) -> None:
+        """Clear what it left behind (which may hold its port) and say when it starts again."""
+        known = self.children[process.name]
+        del self.running[process.name]
+        kill_session(known.pid, known.born)
+        lived = time.time() - known.started_at
+        pause = 0.0 if known.restarts == 0 or lived > STEADY_SECONDS else min(2.0 ** (known.restarts - 1), LONGEST_PAUSE_SECONDS)
+        self.due[process.name] = time.monotonic() + pause
+        log.warning("%s ended with %s after %.0f s; starting again in %.0f s", process.name, child.returncode, lived, pause)
+
+    def next_due(self) -> float:
+        """Seconds until something is due; an hour when nothing is."""
+        return max(0.0, min(self.due.values(), default=time.monotonic() + 3600) - time.monotonic())
+
+    def stop(self, process: Process) -> None:
+        """SIGTERM, patience, SIGKILL for it and whatever it started."""
+        child = self.running.pop(process.name, None)
+        if child is None:
+            return
+        known = self.children.pop(process.name)
+        child.terminate()
+        try:
+            child.wait(process.stop_seconds)
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not stop within %s s: killed", process.name, process.stop_seconds)
+        kill_session(known.pid, known.born)
+        child.wait()
+        self.write_state()
+        log.info("%s stopped", process.name)
+
+    def write_state(self) -> None:
+        """What `status` and `down` read; replaced as a whole."""
+        file = state_file(self.settings)
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps({name: asdict(child) for name, child in self.children.items()}))
+        fresh.rename(file)
+
+
+def state_file(settings: Settings) -> Path:
+    """Name → Child of every process started and not stopped."""
+    return settings.run / "state.json"
+
+
+def read_state(settings: Settings) -> dict[str, Child]:
+    """The children the supervisor noted last; also those of one that was killed."""
+    file = state_file(settings)
+    if not file.exists():
+        return {}
+    return {name: Child(**child) for name, child in json.loads(file.read_text()).items()}
+
+
+def pid_file(settings: Settings) -> Path:
+    """Pid and birth of the supervisor, which holds a lock on it so that there is only one."""
+    return settings.run / "supervisor.pid"
+
+
+def supervisor_pid(settings: Settings) -> int | None:
+    """The pid of this home's supervisor, None when there is none."""
+    file = pid_file(settings)
+    pid, _, when = file.read_text().partition(" ") if file.exists() else ("", "", "")
+    return int(pid) if pid and born(int(pid)) == when else None
+
+
+def log_file(settings: Settings, name: str) -> Path:
+    """Where a process writes to; set aside first when it has become large."""
+    file = settings.log / f"{name}.log"
+    if file.exists() and file.stat().st_size > LOG_BYTES:
+        file.rename(file.with_suffix(".log.1"))
+    return file
+
+
+def born(pid: int) -> str | None:
+    """Which boot of the machine, and when in it, a process started; None when there is no such process (any more)."""
+    fields = _stat(pid)
+    if fields is None or fields[0] == "Z":
+        return None
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[19]}"
+
+
+def members(leader: int, when: str) -> list[int]:
+    """The live processes of a child's session; none when the pid has been given to a stranger since.
+
+    The kernel does not give a number to a new process while a session bears it, so that members without their leader
+    are ours for certain, within one boot of the machine.
+    """
+    now = born(leader)
+    if (now is not None and now != when) or not when.startswith(Path("/proc/sys/kernel/random/boot_id").read_text().strip()):
+        return []
+    entries = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [pid for pid in entries if (fields := _stat(pid)) and int(fields[3]) == leader and fields[0] != "Z"]
+
+
+def kill_session(leader: int, when: str) -> None:
+    """SIGKILL for a child and all it started, until nobody is left: one may be starting another meanwhile."""
+    while found := members(leader, when):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):  # gone between looking and killing
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat behind the name, which may hold spaces and brackets itself; see proc(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def main() -> int:
+    """Become the supervisor of this home, unless there is one. 2 when there is."""
+    settings = ground.load()
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    with open(pid_file(settings), "a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.error("another supervisor has %s", settings.home)
+            return 2
+        held.truncate(0)
+        held.write(f"{os.getpid()} {born(os.getpid())}")
+        held.flush()
+        Supervisor(settings).run()
+        pid_file(settings).unlink()
+        state_file(settings).unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
