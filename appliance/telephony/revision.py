@@ -6,6 +6,7 @@ revision or the new one, never a mixture.
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import time
@@ -22,7 +23,13 @@ from appliance.telephony.findings import Finding
 from appliance.telephony.readings import Object, Reading
 from appliance.telephony.reload import changed_paths, needs_restart, reload
 
-LOOK_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 3.0
+
+# Stands from just before the switch until the outcome is known and holds the number that is tried: Asterisk may have read
+# files the link no longer points at.
+_APPLYING = "applying"
 
 Ask = Callable[[str], str]
 
@@ -122,14 +129,17 @@ def recover(settings: Settings, last_good: int) -> bool:
     with lock(settings, wait_seconds=60):
         shadow.clear(settings)
         for draft in settings.revisions.glob("*.new"):
-            shutil.rmtree(draft)
-        if in_force(settings) == last_good:
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+        marker = settings.revisions / _APPLYING
+        tried = int(marker.read_text()) if marker.exists() else in_force(settings)
+        if tried == in_force(settings) == last_good:
             return False
-        old, new = files_of(settings, in_force(settings)), files_of(settings, last_good)
         _link(settings, last_good)
         control = runtime.control(settings)
         if last_good and runtime.is_running(control):
-            reload(lambda text: runtime.command(control, text), changed_paths(old, new))
+            paths = changed_paths(files_of(settings, tried), files_of(settings, last_good))
+            reload(lambda text: runtime.command(control, text), paths)
+        marker.unlink(missing_ok=True)
         return True
 
 
@@ -205,6 +215,7 @@ class _Transaction:
         except BaseException as why:
             self._return(why)
             raise
+        self._mark(False)
         return Applied(
             number=self.candidate.number,
             running=self.running,
@@ -242,6 +253,7 @@ class _Transaction:
         return verdict.findings
 
     def _switch(self) -> list[Finding]:
+        self._mark(True)
         _link(self.settings, self.candidate.number)
         return []
 
@@ -263,16 +275,29 @@ class _Transaction:
 
     def _return(self, why: BaseException) -> None:
         """Links the previous files again and makes Asterisk read them; says so in the NotApplied on its way out."""
-        self.on_step(Step("return", "started"))
         began = time.monotonic()
         _link(self.settings, self.previous)
+        self.on_step(Step("return", "started"))
         found: list[Finding] = []
         if self.running and self.previous:
-            found = reload(self._ask, self.paths) + self._differing(self.before, self.written_before)
+            try:
+                found = reload(self._ask, self.paths) + self._differing(self.before, self.written_before)
+            except Busy as gone:
+                log.warning("apply: Asterisk left while returning; it will start with the previous files: %s", gone)
+        self._mark(False)
         if isinstance(why, NotApplied):
             why.returned = not found
         state = "failed" if found else "done"
         self.on_step(Step("return", state, time.monotonic() - began, str(found[0]) if found else ""))
+
+    def _mark(self, trying: bool) -> None:
+        marker = self.settings.revisions / _APPLYING
+        if trying:
+            draft = marker.with_suffix(".new")
+            draft.write_text(str(self.candidate.number))
+            draft.rename(marker)
+        else:
+            marker.unlink(missing_ok=True)
 
     def _ask(self, text: str) -> str:
         return runtime.command(runtime.control(self.settings), text)

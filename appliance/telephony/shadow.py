@@ -130,6 +130,11 @@ def isolation(settings: Settings) -> list[str] | None:
     return _isolation(_address(settings))
 
 
+def forget_isolation() -> None:
+    """Asks the machine again at the next trial; the answer is kept for the life of the process."""
+    _isolation.cache_clear()
+
+
 @cache
 def _isolation(address: str) -> list[str] | None:
     words = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
