@@ -26,54 +26,59 @@ class Finding:
         return f"{self.file}:{self.line}{row}: {self.text}"
 
 
+def N_(text: str) -> str:  # noqa: N802  the usual mark for texts that are translated where they are shown
+    """Marks a text for the catalogue."""
+    return text
+
+
 MESSAGES = {
     # render
-    "line_break": "A value has a line break: %(value)s",
-    "dialplan_expression": "A value has ${ or $[, which Asterisk would evaluate: %(value)s",
-    "missing_value": "A value is missing",
-    "bad_name": "“%(value)s” cannot be the name of a section: letters, digits and _ . + - only",
-    "bad_argument": "“%(value)s” has a character that would end an argument of the dialplan",
+    "line_break": N_("A value has a line break: %(value)s"),
+    "dialplan_expression": N_("A value has ${ or $[, which Asterisk would evaluate: %(value)s"),
+    "missing_value": N_("A value is missing"),
+    "bad_name": N_("“%(value)s” cannot be the name of a section: letters, digits and _ . + - only"),
+    "bad_argument": N_("“%(value)s” has a character that would end an argument of the dialplan"),
     # reading
-    "unclosed_section": "A section has no closing ]",
-    "line_without_value": "A line has neither = nor =>: %(value)s",
-    "line_outside_section": "A line stands before the first section",
-    "missing_include": "#include names a file that is not there: %(value)s",
-    "missing_template": "Section %(section)s uses a template that does not exist: %(value)s",
-    "unknown_directive": "Only #include and #tryinclude are accepted: %(value)s",
-    "unclosed_comment": "A block comment is never closed",
+    "unclosed_section": N_("A section has no closing ]"),
+    "line_without_value": N_("A line has neither = nor =>: %(value)s"),
+    "line_outside_section": N_("A line stands before the first section"),
+    "missing_include": N_("#include names a file that is not there: %(value)s"),
+    "missing_template": N_("Section %(section)s uses a template that does not exist: %(value)s"),
+    "unknown_directive": N_("Only #include and #tryinclude are accepted: %(value)s"),
+    "unclosed_comment": N_("A block comment is never closed"),
     # pjsip
-    "duplicate_section": "%(type)s %(section)s is written twice",
-    "unknown_type": "Section %(section)s has a type that Asterisk does not know: %(value)s",
-    "missing_type": "Section %(section)s has no type",
-    "unknown_option": "A %(type)s has no option %(value)s",
-    "missing_object": "%(section)s names %(type)s %(value)s, which does not exist",
-    "unknown_codec": "Asterisk does not know the codec %(value)s",
-    "missing_context": "Context %(value)s does not exist",
+    "duplicate_section": N_("%(type)s %(section)s is written twice"),
+    "unknown_type": N_("Section %(section)s has a type that Asterisk does not know: %(value)s"),
+    "missing_type": N_("Section %(section)s has no type"),
+    "unknown_option": N_("A %(type)s has no option %(value)s"),
+    "missing_object": N_("%(section)s names %(type)s %(value)s, which does not exist"),
+    "unknown_codec": N_("Asterisk does not know the codec %(value)s"),
+    "missing_context": N_("Context %(value)s does not exist"),
     # dialplan
-    "unknown_application": "Asterisk has no application %(value)s",
-    "unknown_function": "Asterisk has no function %(value)s",
-    "bad_extension_line": "A line of the dialplan cannot be read: %(value)s",
-    "missing_extension": "Context %(context)s has no extension %(value)s",
-    "missing_priority": "Extension %(extension)s in context %(context)s has no priority or label %(value)s",
-    "priority_gap": "Extension %(extension)s in context %(context)s has priority %(value)s without the one before",
-    "duplicate_priority": "Extension %(extension)s in context %(context)s has priority %(value)s twice",
-    "missing_sound": "There is no sound %(value)s",
-    "missing_parenthesis": "A call of an application has no closing parenthesis: %(value)s",
+    "unknown_application": N_("Asterisk has no application %(value)s"),
+    "unknown_function": N_("Asterisk has no function %(value)s"),
+    "bad_extension_line": N_("A line of the dialplan cannot be read: %(value)s"),
+    "missing_extension": N_("Context %(context)s has no extension %(value)s"),
+    "missing_priority": N_("Extension %(extension)s in context %(context)s has no priority or label %(value)s"),
+    "priority_gap": N_("Extension %(extension)s in context %(context)s has priority %(value)s without the one before"),
+    "duplicate_priority": N_("Extension %(extension)s in context %(context)s has priority %(value)s twice"),
+    "missing_sound": N_("There is no sound %(value)s"),
+    "missing_parenthesis": N_("A call of an application has no closing parenthesis: %(value)s"),
     # queues
-    "unknown_queue_option": "A queue has no option %(value)s",
-    "unknown_strategy": "Asterisk does not know the strategy %(value)s",
-    "missing_member": "Queue %(section)s has a member that is no endpoint: %(value)s",
-    "missing_queue": "There is no queue %(value)s",
-    "bad_number": "%(key)s must be a whole number, not %(value)s",
+    "unknown_queue_option": N_("A queue has no option %(value)s"),
+    "unknown_strategy": N_("Asterisk does not know the strategy %(value)s"),
+    "missing_member": N_("Queue %(section)s has a member that is no endpoint: %(value)s"),
+    "missing_queue": N_("There is no queue %(value)s"),
+    "bad_number": N_("%(key)s must be a whole number, not %(value)s"),
     # shadow
-    "did_not_boot": "Asterisk did not start with these files: %(value)s",
-    "asterisk_complains": "Asterisk says: %(value)s",
-    "not_loaded": "Asterisk did not load %(type)s %(section)s",
+    "did_not_boot": N_("Asterisk did not start with these files: %(value)s"),
+    "asterisk_complains": N_("Asterisk says: %(value)s"),
+    "not_loaded": N_("Asterisk did not load %(type)s %(section)s"),
     # after the switch
-    "reload_refused": "Asterisk answered “%(value)s” to “%(command)s”",
-    "live_value_differs": "%(type)s %(section)s is live with %(key)s = %(live)s instead of %(wanted)s",
-    "live_object_missing": "%(type)s %(section)s is not live",
-    "live_object_left": "%(type)s %(section)s is still live although it was removed",
+    "reload_refused": N_("Asterisk answered “%(value)s” to “%(command)s”"),
+    "live_value_differs": N_("%(type)s %(section)s is live with %(key)s = %(live)s instead of %(wanted)s"),
+    "live_object_missing": N_("%(type)s %(section)s is not live"),
+    "live_object_left": N_("%(type)s %(section)s is still live although it was removed"),
 }
 
 

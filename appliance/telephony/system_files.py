@@ -80,9 +80,9 @@ def _values(settings: Settings, secrets: Secrets) -> dict[str, object]:
 def _parts(generated: Iterable[str]) -> dict[str, list[str]]:
     parts: dict[str, list[str]] = {name: [] for name in TAKES_PARTS}
     for name in generated:
-        main = name.split(".", 1)[-1]
-        if main not in parts:
-            raise ValueError(f"{name}: {main} includes no generated parts; add it to TAKES_PARTS and to asterisk/fixed")
+        main = next((main for main in parts if name.endswith(f".{main}")), "")
+        if not main:
+            raise ValueError(f"{name}: its main file includes no generated parts; add it to TAKES_PARTS and to asterisk/fixed")
         parts[main].append(name)
     return parts
 
