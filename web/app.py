@@ -42,7 +42,7 @@ def create_app() -> Flask:
     app.secret_key = db.secret_file(settings.load().secrets / "web_key", lambda: secrets.token_urlsafe(48))
     app.config.update(
         SESSION_COOKIE_SECURE=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, MAX_CONTENT_LENGTH=64 * 2**20,
-        MAX_FORM_MEMORY_SIZE=8 * 2**20, MAX_FORM_PARTS=50_000, RATELIMIT_STORAGE_URI=settings.load().redis_url,
+        MAX_FORM_MEMORY_SIZE=8 * 2**20, MAX_FORM_PARTS=50_000, RATELIMIT_STORAGE_URI=settings.load().redis_url.replace("unix://", "redis+unix://"),
     )
     app.session_interface = Sessions()
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # nginx is the one hop
