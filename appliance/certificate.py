@@ -44,7 +44,7 @@ def _signed(key: ec.EllipticCurvePrivateKey, bind: str) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, OWNER),
                       x509.NameAttribute(NameOID.COMMON_NAME, socket.gethostname()[:64])])  # fmt: skip
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName(socket.gethostname())]
-    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in sorted({"127.0.0.1", "::1", bind})]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in sorted({"127.0.0.1", "::1", bind} - {"0.0.0.0", "::"})]
     return (
         x509.CertificateBuilder()
         .subject_name(name)

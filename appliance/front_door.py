@@ -3,6 +3,7 @@
 Nothing here touches a process this home did not start.
 """
 
+import errno
 import os
 import re
 import signal
@@ -126,7 +127,7 @@ def check_ports(settings: Settings) -> None:
     ]
     taken = [taken_port(*port) for port in ports]
     if any(taken):
-        raise Refused("\n".join(line for line in taken if line))
+        raise Refused("\n".join(dict.fromkeys(line for line in taken if line)))
 
 
 def taken_port(variable: str, bind: str, port: int, kind: int) -> str:
@@ -139,6 +140,8 @@ def taken_port(variable: str, bind: str, port: int, kind: int) -> str:
         except PermissionError:
             return f"{variable}={port}: ports below 1024 need root. Choose a higher one."
         except OSError as why:
+            if why.errno == errno.EADDRNOTAVAIL:
+                return f"BENTEVI_BIND={bind}: this machine does not have that address."
             return (f"{variable}={port}: cannot listen on {bind}, {why.strerror}{owner(port, kind)}. "
                     f"Stop that program, or set {variable} to a free port.")  # fmt: skip
     return ""
