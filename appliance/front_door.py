@@ -3,7 +3,9 @@
 Nothing here touches a process this home did not start.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import signal
@@ -22,6 +24,7 @@ from appliance.settings import CHECKOUT, Settings
 
 SOCKET_PATH_BYTES = 107  # of a unix socket's name, see unix(7)
 UP_SECONDS = 90
+SUPERVISOR_SECONDS = 10  # for the supervisor itself to start
 HOPELESS_RESTARTS = 4  # a process that ended so often while starting will not come up
 
 Say = Callable[[str], None]
@@ -35,6 +38,13 @@ def up(settings: Settings, say: Say) -> bool:
     """
     check_home(settings)
     prepare_home(settings)
+    with open(settings.run / "up.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second `up` at the same time waits, then finds it running
+        return start_all(settings, say)
+
+
+def start_all(settings: Settings, say: Say) -> bool:
+    """What `up` does once it is the only one doing it."""
     if supervisor.supervisor_pid(settings) is not None:
         wait_until_all_answer(settings, say)
         return False
@@ -57,12 +67,14 @@ def down(settings: Settings) -> bool:
     pid = supervisor.supervisor_pid(settings)
     if pid is None:
         return clear_leftovers(settings, lambda text: None)
-    os.kill(pid, signal.SIGTERM)
+    when = supervisor.born(pid)  # its file goes before it does: what is waited for is the process
+    with contextlib.suppress(ProcessLookupError):  # ended by itself just now
+        os.kill(pid, signal.SIGTERM)
     ends_at = time.monotonic() + 15 + sum(process.stop_seconds for process in processes(settings))
-    while supervisor.supervisor_pid(settings) is not None and time.monotonic() < ends_at:
+    while when is not None and supervisor.born(pid) == when:
+        if time.monotonic() > ends_at:
+            os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
-    if supervisor.supervisor_pid(settings) is not None:
-        os.kill(pid, signal.SIGKILL)
     clear_leftovers(settings, lambda text: None)
     return True
 
@@ -186,6 +198,8 @@ def wait_until_all_answer(settings: Settings, say: Say) -> None:
     began = time.monotonic()
     waiting = processes(settings)
     while waiting:
+        if time.monotonic() - began > SUPERVISOR_SECONDS and supervisor.supervisor_pid(settings) is None:
+            raise RuntimeError(f"the supervisor ended; see {supervisor.log_file(settings, 'supervisor')}")
         known = supervisor.read_state(settings)
         for process in list(waiting):
             child = known.get(process.name)

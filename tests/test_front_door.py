@@ -16,8 +16,9 @@ import pytest
 from appliance import supervisor
 from appliance.settings import CHECKOUT, Settings, load
 
-PORTS = {"BENTEVI_HTTP_PORT": socket.SOCK_STREAM, "BENTEVI_HTTPS_PORT": socket.SOCK_STREAM, "BENTEVI_AMI_PORT": socket.SOCK_STREAM,
-         "BENTEVI_AGI_PORT": socket.SOCK_STREAM, "BENTEVI_WS_PORT": socket.SOCK_STREAM, "BENTEVI_SIP_PORT": socket.SOCK_DGRAM}  # fmt: skip
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
+PORTS = {"BENTEVI_HTTP_PORT": TCP, "BENTEVI_HTTPS_PORT": TCP, "BENTEVI_AMI_PORT": TCP, "BENTEVI_AGI_PORT": TCP,
+         "BENTEVI_WS_PORT": TCP, "BENTEVI_SIP_PORT": UDP}  # fmt: skip
 NAMES = ["supervisor", "redis", "asterisk", "web", "worker", "nginx"]
 
 
