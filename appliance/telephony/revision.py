@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
 
-# Stands from just before the switch until the outcome is known and holds the number that is tried: Asterisk may have read
-# files the link no longer points at.
+# Stands from just before the switch until the outcome is known and holds the number that is tried: Asterisk may have
+# read files the link no longer points at.
 _APPLYING = "applying"
 
 Ask = Callable[[str], str]
@@ -261,7 +261,9 @@ class _Transaction:
         return reload(self._ask, self.paths)
 
     def _look(self) -> list[Finding]:
-        return self._differing(self.wanted, {**self.written_before, **self.written})
+        """What changed by value, everything in the changed files by name."""
+        found = self._differing(self.wanted, {**self.written_before, **self.written})
+        return found or readings.not_loaded(self._ask, self.written)
 
     def _differing(self, wanted: Mapping[Object, Reading], written: Mapping[Object, readings.Written]) -> list[Finding]:
         """Looks until everything is as it should be; some modules finish a reload a moment after they answered."""
