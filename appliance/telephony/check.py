@@ -4,13 +4,11 @@ Asterisk answers "reloaded successfully" to most mistakes: an unknown applicatio
 no endpoint, an `auth=` naming nothing (tried on 22). Everything found is reported together.
 """
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from appliance.telephony import check_dialplan, check_pjsip
-from appliance.telephony.conf import Conf, main_file, read
+from appliance.telephony.conf import Conf, main_file, read, without_collector
 from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
 
@@ -51,20 +49,8 @@ class Names:
 
 def check(files: Mapping[str, str], known: Known) -> list[Finding]:
     """Every mistake in these files (path under etc/ → text), in file and line order. An empty list lets them pass."""
-    with _without_collector():
+    with without_collector():
         return _check(files, known)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """200,000 tuples and no cycle among them: looking for one costs as much as the check (0.35 s instead of 0.6 s)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _check(files: Mapping[str, str], known: Known) -> list[Finding]:

@@ -4,10 +4,12 @@ Grammar from main/config.c of Asterisk 22: `[name](!)` template, `[name](a,b)` h
 `key = value` and `key => value`, `;` comment, `\\;` a real semicolon, `;-- … --;` block comment, `#include file`.
 """
 
+import gc
 import posixpath
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -129,9 +131,17 @@ def read_file(file: str, text: str) -> Source:
 
 
 def read(main: str, files: Mapping[str, str]) -> Conf:
-    """A main file and all it includes, `files` being path under etc/ → text. A missing include is a problem."""
+    """A main file and all it includes, `files` being path under etc/ → text. A missing include is a problem.
+
+    Remembered like read_file, because every step of an apply asks for the same files.
+    """
+    return _read(main, frozenset(files.items()))
+
+
+@lru_cache(maxsize=96)
+def _read(main: str, files: frozenset[tuple[str, str]]) -> Conf:
     conf = Conf()
-    _follow(main, files, conf)
+    _follow(main, dict(files), conf)
     return conf
 
 
@@ -154,6 +164,18 @@ def effective(sections: list[Section]) -> list[tuple[Section, list[Line]]]:
         if not section.template:
             whole.append((section, lines))
     return whole
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Work on hundreds of thousands of tuples with no cycle among them: looking for one takes as long as the work."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def main_file(path: str) -> str:

@@ -23,7 +23,8 @@ OPTIONS = {
 }
 KNOWN = Known(
     applications=frozenset(
-        ("answer", "busy", "dial", "execif", "goto", "gosub", "gotoif", "gotoiftime", "hangup", "playback", "queue", "set")
+        {"answer", "busy", "dial", "execif", "goto", "gosub", "gotoif", "gotoiftime", "hangup", "playback", "queue"}
+        | {"read", "set"}
     ),
     functions=frozenset({"CALLERID", "FILTER", "DB"}),
     codecs=frozenset({"alaw", "ulaw", "gsm", "g722"}),
