@@ -397,3 +397,16 @@ def test_old_revisions_are_removed_but_never_the_one_in_force(tmp_path):
         revision.write(settings, candidate(settings, number))
     revision._link(settings, 1)
     assert revision.prune(settings, keep=2) == [2]
+
+
+def test_a_prompt_that_does_not_exist_is_refused_once_ours_are_made(pbx, number):
+    prompts = pbx.asterisk / "data" / "sounds" / "pt_BR"
+    prompts.mkdir()
+    try:
+        (prompts / "bem-vindo.wav").touch()
+        spoken = small.DIALPLAN.replace("1,Answer()", "1,Playback(bem-vindo&digits/1&tchau)")
+        why = refused(pbx, candidate(pbx, number, dialplan=spoken))
+        assert [(one.code, one.parameters["value"]) for one in why.findings] == [("missing_sound", "tchau")]
+    finally:
+        (prompts / "bem-vindo.wav").unlink()
+        prompts.rmdir()
