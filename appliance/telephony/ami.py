@@ -62,7 +62,8 @@ class Connection(pyst2.Manager):
     def __init__(
         self, on_event: Callable[[Headers], None] | None = None, on_lost: Callable[[], None] | None = None
     ) -> None:
-        super().__init__()
+        # pyst2's own __init__ makes two threads by methods newer Pythons remove; of its fields login() needs these.
+        self._connected, self._running = threading.Event(), threading.Event()
         self._on_event, self._on_lost = on_event, on_lost
         self._numbers = itertools.count(1)
         self._tag = secrets.token_hex(6)  # so that a remote text can never guess an ActionID

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from appliance.telephony import check_dialplan, check_pjsip
-from appliance.telephony.conf import Conf, effective, main_file, read
+from appliance.telephony.conf import Conf, main_file, read, without_collector
 from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
 
@@ -49,6 +49,11 @@ class Names:
 
 def check(files: Mapping[str, str], known: Known) -> list[Finding]:
     """Every mistake in these files (path under etc/ → text), in file and line order. An empty list lets them pass."""
+    with without_collector():
+        return _check(files, known)
+
+
+def _check(files: Mapping[str, str], known: Known) -> list[Finding]:
     found: list[Finding] = []
     confs: dict[str, Conf] = {}
     for name in sorted(files):
@@ -77,27 +82,27 @@ def set_of(found: list[Finding]) -> list[Finding]:
 
 def _parking_contexts(parking: Conf) -> set[str]:
     """Contexts res_parking makes when it starts; their extensions are known to it alone."""
-    return {line.value for section in parking.sections for line in section.lines if line.key == "context"}
+    return {value for section in parking.sections for _, _, key, value in section.lines if key == "context"}
 
 
 def _queue_problems(queues: Conf, names: Names) -> list[Finding]:
     found: list[Finding] = []
-    for section, lines in effective(queues.sections):
+    for section, lines in queues.effective():
         if section.name == "general":
             continue
-        for owner, line in lines:
-            where = (owner.file, line.number)
+        for file, number, key, value in lines:
+            where = (file, number)
             origin = queues.origin(*where)
-            if line.key == "member":
-                found.extend(_member_problems(where, origin, section.name, line.value, names))
-            elif line.key not in QUEUE_OPTIONS:
-                found.append(finding(*where, "unknown_queue_option", origin, value=line.key))
-            elif line.key == "strategy" and line.value not in STRATEGIES:
-                found.append(finding(*where, "unknown_strategy", origin, value=line.value))
-            elif line.key in _NUMBERS and not line.value.isdigit():
-                found.append(finding(*where, "bad_number", origin, key=line.key, value=line.value))
-            elif line.key == "context" and line.value not in names.contexts:
-                found.append(finding(*where, "missing_context", origin, value=line.value))
+            if key == "member":
+                found.extend(_member_problems(where, origin, section.name, value, names))
+            elif key not in QUEUE_OPTIONS:
+                found.append(finding(*where, "unknown_queue_option", origin, value=key))
+            elif key == "strategy" and value not in STRATEGIES:
+                found.append(finding(*where, "unknown_strategy", origin, value=value))
+            elif key in _NUMBERS and not value.isdigit():
+                found.append(finding(*where, "bad_number", origin, key=key, value=value))
+            elif key == "context" and value not in names.contexts:
+                found.append(finding(*where, "missing_context", origin, value=value))
     return found
 
 

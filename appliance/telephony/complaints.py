@@ -13,6 +13,13 @@ _PLACES = (
     re.compile(r"['\"]?(?P<file>[\w./+-]+\.conf)['\"]?,? (?:at )?line (?P<line>\d+)"),
     re.compile(r"(?P<file>[\w./+-]+\.conf):(?P<line>\d+)"),
 )
+# Not about a file: a full queue speaks of this machine's speed with so many objects, and in a network of its own nobody
+# answers a registration or an OPTIONS.
+_NOT_ABOUT_FILES = re.compile(
+    r"taskprocessor\.c: Taskprocessor "
+    r"|res_pjsip_outbound_registration\.c: (?:No|Temporal|Temporary|Fatal) response"
+    r"|res_pjsip\.c: Error \d+ '[^']*' sending "
+)
 _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
 
@@ -28,7 +35,7 @@ def lines(log: str) -> list[str]:
             found[-1] += " " + raw.strip()
             continue
         inside = complaint is not None
-    return found
+    return [text for text in found if not _NOT_ABOUT_FILES.match(text)]
 
 
 def normal(text: str) -> str:
@@ -68,9 +75,9 @@ def _named_section(text: str, sections: Mapping[str, list[Section]]) -> tuple[st
     words = re.findall(r"['\"]([^'\"]+)['\"]", text)
     for word in words:
         for section in sections.get(word, ()):
-            for line in section.lines:
-                if line.key in words and line.key != section.name:
-                    return section.file, line.number
+            for file, number, key, _ in section.lines:
+                if key in words and key != section.name:
+                    return file, number
         if word in sections:
             return sections[word][0].file, sections[word][0].number
     return "", 0

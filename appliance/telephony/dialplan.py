@@ -1,12 +1,11 @@
 """The dialplan as a structure: contexts, extensions, priorities, and the places an application jumps to."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from appliance.telephony.conf import Conf, Origin, effective
+from appliance.telephony.conf import Conf
 from appliance.telephony.findings import Finding, finding
 
 NO_CONTEXTS = frozenset({"general", "globals"})
@@ -72,29 +71,27 @@ class Dialplan:
 def read(conf: Conf) -> Dialplan:
     """The contexts of extensions.conf. Sections of one name are one context, wherever they stand."""
     plan = Dialplan()
-    for section, lines in effective(conf.sections):
+    for section, lines in conf.effective():
         if section.name in NO_CONTEXTS:
             continue
         context = plan.contexts.setdefault(section.name, Context())
         extension = ""
-        for owner, line in lines:
-            key = line.key.lower()
-            place = Place(owner.file, line.number, section.name, extension)
+        for file, number, key, value in lines:
+            place = Place(file, number, section.name, extension)
             if key == "exten":
-                extension, comma, rest = line.value.partition(",")
+                extension, comma, rest = value.partition(",")
                 extension = extension.strip()
                 _line(plan, conf, context, place._replace(extension=extension), rest if comma else "")
             elif key == "same":
-                _line(plan, conf, context, place, line.value)
+                _line(plan, conf, context, place, value)
             elif key == "include":
-                name = line.value.partition(",")[0].strip()
+                name = value.partition(",")[0].strip()
                 context.includes.append(name)
                 plan.includes.append((place, name))
             elif key in ("switch", "lswitch", "eswitch"):
                 context.open_ended = True
             elif key not in ("ignorepat", "autohints"):
-                origin = conf.origin(owner.file, line.number)
-                plan.problems.append(finding(owner.file, line.number, "bad_extension_line", origin, value=line.key))
+                plan.problems.append(finding(file, number, "bad_extension_line", conf.origin(file, number), value=key))
     return plan
 
 
@@ -102,8 +99,8 @@ def _line(plan: Dialplan, conf: Conf, context: Context, place: Place, rest: str)
     """`priority(label),application(arguments)` of one extension."""
     word, _, application = rest.partition(",")
     match = _PRIORITY.match(word)
-    origin = conf.origin(place.file, place.number)
     if match is None or not place.extension or not application.strip():
+        origin = conf.origin(place.file, place.number)
         plan.problems.append(finding(place.file, place.number, "bad_extension_line", origin, value=rest[:60]))
         return
     application = application.strip()
@@ -115,28 +112,34 @@ def _line(plan: Dialplan, conf: Conf, context: Context, place: Place, rest: str)
         extension = context.extensions[place.extension] = Extension()
         if place.extension[0] == "_":
             context.patterns.append(place.extension)
-    plan.problems.extend(_count(extension, match, place, origin))
+    said = _count(extension, match, place)
+    if said:
+        origin = conf.origin(place.file, place.number)
+        plan.problems.append(finding(place.file, place.number, said[0], origin, **said[1]))
     name, opened, arguments = application.partition("(")
     if opened and not arguments.endswith(")"):
+        origin = conf.origin(place.file, place.number)
         plan.problems.append(finding(place.file, place.number, "missing_parenthesis", origin, value=application[:60]))
     plan.calls.append(Call(place, name.strip(), arguments[:-1] if opened else ""))
 
 
-def _count(extension: Extension, match: re.Match[str], place: Place, origin: Origin) -> Iterator[Finding]:
+def _count(extension: Extension, match: re.Match[str], place: Place) -> tuple[str, dict[str, str]] | None:
     """Notes priority and label. `n` is the last one plus one; a number must not repeat nor leave a gap."""
     said = {"extension": place.extension, "context": place.context}
+    problem = None
     if match[1].isdigit():
         number = int(match[1])
     else:
         number = extension.last + (int(match[2] or 1) if match[1] == "n" else int(match[2] or 0))
     if number in extension.priorities:
-        yield finding(place.file, place.number, "duplicate_priority", origin, value=str(number), **said)
+        problem = ("duplicate_priority", said | {"value": str(number)})
     elif number != 1 and number - 1 not in extension.priorities:
-        yield finding(place.file, place.number, "priority_gap", origin, value=match[1], **said)
+        problem = ("priority_gap", said | {"value": match[1]})
     extension.priorities.add(number)
     extension.last = number
     if match[3]:
         extension.labels.add(match[3])
+    return problem
 
 
 def matching(

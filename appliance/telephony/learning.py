@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.errors import Busy
@@ -25,7 +26,14 @@ def known(settings: Settings) -> Known:
     path = settings.asterisk / "data" / f"known-{runtime.version()}-{digest}.json"
     if path not in _REMEMBERED:
         _REMEMBERED[path] = saved(path) or _learned(settings, files, path)
-    return _REMEMBERED[path]
+    return replace(_REMEMBERED[path], sound_folders=_sound_folders(settings))
+
+
+def _sound_folders(settings: Settings) -> tuple[Path, ...]:
+    """Ours, then the package's English ones Asterisk falls back to; none before ours are made, when every prompt would
+    count as missing."""
+    sounds = settings.asterisk / "data" / "sounds"
+    return (sounds / "pt_BR", sounds / "en") if (sounds / "pt_BR").is_dir() else ()
 
 
 def _learned(settings: Settings, files: dict[str, str], path: Path) -> Known:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from appliance.telephony import check_pjsip, conf, dialplan
-from appliance.telephony.conf import Conf, effective, main_file
+from appliance.telephony.conf import Conf, main_file
 from appliance.telephony.findings import Finding, finding
 
 Ask = Callable[[str], str]
@@ -91,6 +91,18 @@ def differences(
     return found
 
 
+def not_loaded(ask: Ask, written: Mapping[Object, Written], without: frozenset[str] = frozenset()) -> list[Finding]:
+    """Objects the files define that this Asterisk does not have by name; kinds in `without` are not asked for."""
+    kinds = {one.kind for one in written} - without
+    live = {kind: names(ask) for kind, names in _NAMES.items() if kind in kinds}
+    found: list[Finding] = []
+    for one, place in written.items():
+        if one.kind in live and one.name not in live[one.kind]:
+            said = {"type": one.kind, "section": one.name}
+            found.append(finding(place.file, place.line, "not_loaded", place.origin, **said))
+    return found
+
+
 # -- what the files define ---------------------------------------------------------------------------------------------
 
 
@@ -104,7 +116,7 @@ def _pjsip_objects(read: Conf) -> dict[Object, Written]:
 
 def _contexts(read: Conf) -> dict[Object, Written]:
     found: dict[Object, Written] = {}
-    for section, lines in effective(read.sections):
+    for section, lines in read.effective():
         if section.name in dialplan.NO_CONTEXTS:
             continue
         one = Object("context", section.name)
@@ -120,7 +132,7 @@ def _sections_as(kind: str, *others: str) -> Callable[[Conf], dict[Object, Writt
     def found(read: Conf) -> dict[Object, Written]:
         return {
             Object(kind, section.name): _written(section.file, section.number, section.origin, lines)
-            for section, lines in effective(read.sections)
+            for section, lines in read.effective()
             if section.name not in others
         }
 
@@ -130,15 +142,15 @@ def _sections_as(kind: str, *others: str) -> Callable[[Conf], dict[Object, Writt
 def _rooms(read: Conf) -> dict[Object, Written]:
     """Profiles of confbridge.conf are told by `type`: bridge, user or menu. Menus are not shown value by value."""
     found: dict[Object, Written] = {}
-    for section, lines in effective(read.sections):
-        kind = next((line.value for _, line in lines if line.key == "type"), "")
+    for section, lines in read.effective():
+        kind = next((value for _, _, key, value in lines if key == "type"), "")
         if kind in ("bridge", "user"):
             found[Object(f"room_{kind}", section.name)] = _written(section.file, section.number, section.origin, lines)
     return found
 
 
 def _written(file: str, line: int, origin: tuple[str, int], lines: check_pjsip.Lines) -> Written:
-    return Written(file, line, origin, tuple([(one.key, one.value) for _, one in lines]))
+    return Written(file, line, origin, tuple([line[2:] for line in lines]))
 
 
 _SHOWN: dict[str, Callable[[Conf], dict[Object, Written]]] = {
@@ -224,4 +236,31 @@ _READERS: dict[str, Callable[[Ask, str], Reading]] = {
     "room_bridge": _profile("bridge"),
     "room_user": _profile("user"),
     "moh_class": _moh_class,
+}
+
+
+# -- names of all objects of a kind ------------------------------------------------------------------------------------
+
+
+def _listed(plural: str) -> Callable[[Ask], set[str]]:
+    """Names of `pjsip list …`: ` Endpoint:  2001/2001   Not in use …`, ` Auth:  2001/2001`, ` Aor:  2001   1`."""
+
+    def names(ask: Ask) -> set[str]:
+        return set(re.findall(r"(?m)^ *(?:Endpoint:|Aor:|Auth:|Identify:)? *([^\s/]+)", ask(f"pjsip list {plural}")))
+
+    return names
+
+
+def _found_in(command: str, pattern: str) -> Callable[[Ask], set[str]]:
+    return lambda ask: set(re.findall(pattern, ask(command)))
+
+
+_NAMES: dict[str, Callable[[Ask], set[str]]] = {
+    "endpoint": _listed("endpoints"),
+    "aor": _listed("aors"),
+    "auth": _listed("auths"),
+    "registration": _listed("registrations"),
+    "identify": _listed("identifies"),
+    "context": _found_in("dialplan show", r"(?m)^\[ Context '([^']+)'"),
+    "queue": _found_in("queue show", r"(?m)^(\S+) has \d+ calls"),
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from appliance.telephony import conf
-from appliance.telephony.conf import effective, main_file
+from appliance.telephony.conf import main_file
 from appliance.telephony.findings import Finding, finding
 
 Ask = Callable[[str], str]
@@ -84,8 +84,8 @@ def _fixed_sections(files: Mapping[str, str]) -> dict[str, list[tuple[str, str]]
     if "pjsip.conf" not in files:
         return {}
     found: dict[str, list[tuple[str, str]]] = {}
-    for section, lines in effective(conf.read("pjsip.conf", files).sections):
-        kind = next((line.value for _, line in lines if line.key == "type"), "")
+    for section, lines in conf.read("pjsip.conf", files).effective():
+        kind = next((value for _, _, key, value in lines if key == "type"), "")
         if kind in FIXED_KINDS:
-            found[f"{kind} {section.name}"] = [(line.key, line.value) for _, line in lines]
+            found[f"{kind} {section.name}"] = [line[2:] for line in lines]
     return found

@@ -25,10 +25,10 @@ from appliance.telephony.reload import changed_paths, needs_restart, reload
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 3.0
+LOOK_SECONDS = 2.0
 
-# Stands from just before the switch until the outcome is known and holds the number that is tried: Asterisk may have read
-# files the link no longer points at.
+# Stands from just before the switch until the outcome is known and holds the number that is tried: Asterisk may have
+# read files the link no longer points at.
 _APPLYING = "applying"
 
 Ask = Callable[[str], str]
@@ -96,7 +96,7 @@ def apply(
     `on_step` hears of every step; what it raises stops the apply there. May be run again with the same number after a
     failure.
     """
-    with lock(settings, wait_seconds):
+    with lock(settings, wait_seconds), conf.without_collector():
         return _Transaction(settings, candidate, on_step).run()
 
 
@@ -141,6 +141,16 @@ def recover(settings: Settings, last_good: int) -> bool:
             reload(lambda text: runtime.command(control, text), paths)
         marker.unlink(missing_ok=True)
         return True
+
+
+def prune(settings: Settings, keep: int = 50) -> list[int]:
+    """Removes all but the newest `keep` revisions, never the one in force. Returns the numbers removed."""
+    with lock(settings, wait_seconds=60):
+        numbers = sorted(int(path.name) for path in settings.revisions.iterdir() if path.name.isdigit())
+        removed = [number for number in numbers[: max(0, len(numbers) - keep)] if number != in_force(settings)]
+        for number in removed:
+            shutil.rmtree(folder(settings, number))
+        return removed
 
 
 @dataclass(frozen=True)
@@ -261,7 +271,9 @@ class _Transaction:
         return reload(self._ask, self.paths)
 
     def _look(self) -> list[Finding]:
-        return self._differing(self.wanted, {**self.written_before, **self.written})
+        """What changed by value, everything in the changed files by name."""
+        found = self._differing(self.wanted, {**self.written_before, **self.written})
+        return found or readings.not_loaded(self._ask, self.written)
 
     def _differing(self, wanted: Mapping[Object, Reading], written: Mapping[Object, readings.Written]) -> list[Finding]:
         """Looks until everything is as it should be; some modules finish a reload a moment after they answered."""

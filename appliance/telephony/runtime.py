@@ -20,8 +20,10 @@ from appliance.settings import Settings
 
 OLDEST = 22
 SYSTEM_ASTERISK = Path("/usr/sbin/asterisk")
-FOLDERS = ("var/agi-bin", "var/keys", "var/cache", "spool/monitor", "spool/voicemail", "spool/outgoing", "spool/tmp", "run",
-           "log/cdr-csv", "log/cdr-custom", "log/cel-custom", "data/sounds", "data/moh", "data/images")  # fmt: skip
+FOLDERS = (
+    "var/agi-bin", "var/keys", "var/cache", "spool/monitor", "spool/voicemail", "spool/outgoing", "spool/tmp", "run",
+    "log/cdr-csv", "log/cdr-custom", "log/cel-custom", "data/sounds", "data/moh", "data/images",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from appliance.settings import Settings
 from appliance.telephony import complaints, readings, runtime
 from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
-from appliance.telephony.readings import Object, Reading, Written
+from appliance.telephony.readings import Object, Reading
 
 BOOT_SECONDS = 60
 NOT_ISOLATED = (
@@ -89,7 +89,7 @@ def judge(
             found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
             return Verdict(found, time.monotonic() - began, isolated)
         written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
-        found += _not_loaded(shadow, written, isolated)
+        found += readings.not_loaded(shadow.ask, written, frozenset() if isolated else frozenset({"registration"}))
         values = readings.take(shadow.ask, wanted)
         return Verdict(found, time.monotonic() - began, isolated, values)
 
@@ -174,39 +174,9 @@ def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
 
 def _main(settings: Settings, text: str, folder: Path, etc: Path) -> str:
     """The candidate's asterisk.conf with every folder that is written to moved into the private one."""
-    text = text.replace(f"=> {settings.asterisk}/etc\n", f"=> {etc}\n")
-    return re.sub(rf"=> {re.escape(str(settings.asterisk))}/(?!data\n)", f"=> {folder}/", text)
-
-
-def _not_loaded(shadow: Shadow, written: Mapping[Object, Written], isolated: bool) -> list[Finding]:
-    """Objects the files define that the shadow does not have."""
-    live = loaded(shadow)
-    found: list[Finding] = []
-    for one, place in written.items():
-        if one.kind == "registration" and not isolated:
-            continue
-        if one.kind in live and one.name not in live[one.kind]:
-            names = {"type": one.kind, "section": one.name}
-            found.append(finding(place.file, place.line, "not_loaded", place.origin, **names))
-    return found
-
-
-def loaded(shadow: Shadow) -> dict[str, set[str]]:
-    """Kind → names of everything that Asterisk has loaded of it."""
-    live = {kind: _listed(shadow.ask(f"pjsip list {plural}")) for kind, plural in _PLURALS.items()}
-    live["context"] = set(re.findall(r"^\[ Context '([^']+)'", shadow.ask("dialplan show"), re.M))
-    live["queue"] = set(re.findall(r"^(\S+) has \d+ calls", shadow.ask("queue show"), re.M))
-    return live
-
-
-_PLURALS = {"endpoint": "endpoints", "aor": "aors", "auth": "auths", "registration": "registrations",
-            "identify": "identifies"}  # fmt: skip
-
-
-def _listed(text: str) -> set[str]:
-    """Names of `pjsip list …`: ` Endpoint:  2001/2001   Not in use …`, ` Auth:  2001/2001`, ` Aor:  2001   1`."""
-    names = re.findall(r"^ *(?:Endpoint|Aor|I?Auth|Identify|Registration)?:? *(\S+)", text, re.M)
-    return {name.partition("/")[0] for name in names}
+    inside = re.compile(rf"=> {re.escape(str(settings.asterisk))}/(.*)$", re.M)
+    kept = {"etc": str(etc), "data": f"{settings.asterisk}/data"}
+    return inside.sub(lambda match: f"=> {kept.get(match[1]) or folder / match[1]}", text)
 
 
 def _kill_if_ours(pid: int, folder: Path) -> None:
@@ -220,11 +190,12 @@ def _quiet_copy(folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
         target = folder / "etc" / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target.write_text(_quiet(name, text), encoding="utf-8")
+        target.write_text(quiet(name, text), encoding="utf-8")
     return folder / "etc"
 
 
-def _quiet(name: str, text: str) -> str:
+def quiet(name: str, text: str) -> str:
+    """A file for a trial that shares the machine's network: free ports, no qualify, registrations commented out."""
     if name.endswith("pjsip.conf"):
         text = re.sub(r"(?m)^(\s*qualify_frequency\s*=).*$", r"\1 0", text)
         text = re.sub(r"(?m)^(\s*bind\s*=).*$", lambda match: f"{match[1]} 127.0.0.1:{_free_port()}", text)

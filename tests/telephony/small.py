@@ -1,4 +1,4 @@
-"""A small company written by hand: two ramais, a registering trunk, a queue, a dialplan; and an Asterisk to run it on."""
+"""A small company written by hand: two ramais, a registering trunk, a queue, a dialplan; and an Asterisk for it."""
 
 import socket
 import subprocess
