@@ -14,10 +14,11 @@ from appliance.db import db
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest_number
 from appliance.telephony import revision, system_files
 from appliance.telephony.difference import FileDifference, difference
-from appliance.telephony.findings import MESSAGES, Finding
+from appliance.telephony.findings import MESSAGES, Finding, N_
 from appliance.telephony.render import Unfit
 from appliance.trunks.config import trunks
 
+INTERRUPTED = N_("Interrupted; the revision before stayed in force.")
 KEPT_REVISIONS = 200
 WAIT_SECONDS = 120.0
 
@@ -64,23 +65,23 @@ def run(attempt_id: int) -> Attempt:
         update(Attempt).where(Attempt.id == attempt_id, Attempt.state == QUEUED).values(state=RUNNING)
     ).rowcount
     db.session.commit()
-    attempt = db.session.get_one(Attempt, attempt_id)
     if taken:
-        recover()
-        _refresh_addresses()
-        _apply(attempt)
-        db.session.commit()
-    return attempt
+        with revision.lock(settings.load(), WAIT_SECONDS):  # number, files and rows about them belong together
+            recover()
+            _refresh_addresses()
+            _apply(db.session.get_one(Attempt, attempt_id))
+    return db.session.get_one(Attempt, attempt_id)
 
 
 def recover() -> None:
     """After a crash: files return to the newest stored revision, attempts nobody works on any more say so."""
-    number = newest_number()
-    db.session.rollback()
-    returned = revision.recover(settings.load(), number)
-    if returned:
-        stale = update(Attempt).where(Attempt.state == RUNNING, Attempt.revision == number + 1)
-        db.session.execute(stale.values(state=FAILED, warning=_("Interrupted; the revision before stayed in force.")))
+    with revision.lock(settings.load(), WAIT_SECONDS):
+        number = newest_number()
+        db.session.rollback()
+        revision.recover(settings.load(), number)
+        # Whoever works on an attempt holds the lock, so one that has its number and is not over was cut off.
+        stale = update(Attempt).where(Attempt.state == RUNNING, Attempt.revision.is_not(None))
+        db.session.execute(stale.values(state=FAILED, warning=INTERRUPTED, ended_at=ground.now(), revision=None))
         db.session.commit()
 
 

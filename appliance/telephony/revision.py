@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ LOOK_SECONDS = 2.0
 _APPLYING = "applying"
 
 Ask = Callable[[str], str]
+_mine = threading.local()
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,14 @@ def trace(files: Mapping[str, str], file: str, line: int) -> Source:
 
 @contextmanager
 def lock(settings: Settings, wait_seconds: float = 0) -> Iterator[None]:
-    """One apply at a time per home. Raises Busy when another holds it longer than `wait_seconds`; freed when we die."""
+    """One apply at a time per home. Raises Busy when another holds it longer than `wait_seconds`; freed when we die.
+
+    The thread that holds it may take it again: whoever numbers revisions holds it around `recover` and `apply`, so that the
+    number, the files and what is written down about them belong together.
+    """
+    if getattr(_mine, "held", False):
+        yield
+        return
     runtime.folders(settings)
     ends_at = time.monotonic() + wait_seconds
     with (settings.run / "apply.lock").open("a") as held:
@@ -185,7 +194,11 @@ def lock(settings: Settings, wait_seconds: float = 0) -> Iterator[None]:
                 if time.monotonic() >= ends_at:
                     raise Busy("Another change is being applied") from None
                 time.sleep(0.05)
-        yield
+        _mine.held = True
+        try:
+            yield
+        finally:
+            _mine.held = False
 
 
 class _Transaction:
