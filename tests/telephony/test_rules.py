@@ -285,6 +285,7 @@ def test_the_log_is_read_without_times_and_without_what_is_only_load():
         "[2026-11-20 20:00:00.124] ERROR[12] config.c: bad\n  thing\n"
         "[2026-11-20 20:00:00.125] WARNING[12][C-00000001] app.c: odd\n"
         "[2026-11-20 20:00:00.126] WARNING[13] taskprocessor.c: Taskprocessor 'x' queue reached 500 scheduled tasks.\n"
+        '[2026-11-20 20:00:00.127] WARNING[13] pjproject: \t sip_endpoint.c Module "mod-invite" registered\n'
     )
     assert complaints.lines(log) == ["config.c: bad thing", "app.c: odd"]
 
