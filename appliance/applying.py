@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from appliance import changes, config_files, db as ground, lanes, resource as resources, settings, snapshots
 from appliance.company.model import Company
 from appliance.db import db
+from appliance.errors import Refused
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest_number
 from appliance.telephony import revision, system_files
 from appliance.telephony.difference import FileDifference, difference
@@ -127,10 +128,32 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
-    hidden = frozenset({f"bentevi/{name}" for name in config_files.SECRET}) | system_files.SECRET_FILES
     if steps:
         steps.end("render")
-    return revision.Candidate(number, files, hidden, {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+    return revision.Candidate(number, files, hidden_files(), {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+
+
+def hidden_files() -> frozenset[str]:
+    """Files with secrets: in no difference, on no screen."""
+    return frozenset({f"bentevi/{name}" for name in config_files.SECRET}) | system_files.SECRET_FILES
+
+
+def trace(file: str, line: int) -> str:
+    """From a line of the revision in force to template, row, who changed it last and the screen. Refused when there is none."""
+    files = revision.files_of(settings.load(), newest_number())
+    path = next((path for path in (file, f"bentevi/{file}", f"dialplan/{file}") if path in files), "")
+    if not path or path in hidden_files() or not 0 < line <= files[path].count("\n") + 1:
+        raise Refused(_("There is no line %(file)s:%(line)s in the revision in force.", file=file, line=line))
+    source = revision.trace(files, path, line)
+    told_ = [f"{path}:{line}  {source.text.strip()}", f"template: {source.template}"]
+    resource = resources.TABLE.get(source.word)
+    row = resource.get(source.row_id) if resource else None
+    if resource and row is not None:
+        told_ += [f"row: {resource.one} {resource.title(row)}", f"screen: {resource.path(row.id)}"]
+        query = select(changes.Change).where(changes.Change.word == source.word, changes.Change.row_id == source.row_id)
+        last = db.session.scalar(query.order_by(changes.Change.id.desc()).limit(1))
+        told_ += [f"last changed by {last.user_name}, {last.at:%Y-%m-%d %H:%M}Z"] if last else []
+    return "\n".join(told_)
 
 
 def preview() -> list[FileDifference]:

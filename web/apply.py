@@ -124,8 +124,7 @@ def revision(number: int) -> ResponseReturnValue:
     row = db.session.get(Revision, number) or abort(404)
     against = request.args.get("against", number - 1, type=int)
     machine = settings.load()
-    hidden = frozenset({f"bentevi/{name}" for name in applying.config_files.SECRET}) | applying.system_files.SECRET_FILES
-    found = difference(files.files_of(machine, against), files.files_of(machine, number), hidden)
+    found = difference(files.files_of(machine, against), files.files_of(machine, number), applying.hidden_files())
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
     kept = files.folder(machine, number).exists()
     return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
