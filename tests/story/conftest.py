@@ -10,7 +10,7 @@ from flask import Flask
 from appliance import applying, settings
 from appliance.telephony import runtime
 from tests.carrier import BY_IP, Carrier
-from tests.conftest import free_ports
+from tests.homes import free_ports
 from tests.phones import Phone, Phones
 
 

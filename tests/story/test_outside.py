@@ -94,7 +94,7 @@ def test_overflow_by_condition(pbx, phone, carrier, second_carrier, answer, cond
 def test_three_steps_of_overflow_in_order(pbx, phone, phones, carrier, second_carrier):
     """RTE-19: A busy, B out of order, C takes the call."""
     from tests.carrier import BY_IP, Carrier
-    from tests.conftest import free_ports
+    from tests.homes import free_ports
 
     third = phones.keep(Carrier(pbx.address, free_ports(1)[0], BY_IP, name="third carrier"))
     for name, one in (("A", carrier), ("B", second_carrier), ("C", third)):
