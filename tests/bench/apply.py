@@ -58,6 +58,7 @@ def measure(size: int) -> list[dict[str, Any]]:
         assert attempt.state == "done", attempt.findings
         for step in attempt.steps:
             steps.setdefault(step["name"], []).append(step["seconds"])
+        (machine.asterisk / "etc" / "bentevi" / "extensions.pjsip.conf").touch()  # an unchanged file is not read again
         start = time.perf_counter()
         runtime.command(runtime.control(machine), "module reload res_pjsip.so", timeout=60)
         reloads.append(time.perf_counter() - start)
