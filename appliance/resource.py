@@ -28,6 +28,7 @@ class Resource:
     word: str
     label: Any
     one: Any
+    new: Any = ""                                     # "New extension": languages with genders need the whole text
     key: str = ""
     permission: str = ""
     group: str = ""                                   # heading of the menu

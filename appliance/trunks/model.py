@@ -182,7 +182,8 @@ def _lookup(host: str) -> list[str]:
 
 
 resource = Resource(
-    Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), key="name", group="telephony", icon="plug-connected",
+    Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), new=_l("New trunk"),
+    key="name", group="telephony", icon="plug-connected",
     columns=["name", "authentication", "host", "port", "caller_id", "call_limit", "enabled"], search=["name", "host", "username"],
     filters=["enabled", "authentication"],
     tabs={_l("General"): ["name", "enabled", "protocol", "authentication", "host", "port", "username", "password", "line",
