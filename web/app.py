@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, g, jsonify, render_template, request, session
+from flask import Flask, Response, g, has_request_context, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, gettext as _
 from flask_wtf.csrf import CSRFProtect
@@ -79,6 +79,8 @@ def _check_csrf() -> None:
 
 def _language() -> str:
     """The person's language, this browser's choice, or the company's."""
+    if not has_request_context():
+        return "pt_BR"
     user = g.get("user")
     chosen = (user.language if user else "") or session.get("language", "")
     if chosen:

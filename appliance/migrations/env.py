@@ -4,7 +4,10 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
+from appliance import changes, lanes, numbering  # noqa: F401  tables that are no resource
 from appliance.db import Base
+from appliance.revisions import model  # noqa: F401
+from appliance.users import token  # noqa: F401
 
 CONFIGURED = current_app.extensions["migrate"]
 

@@ -184,7 +184,7 @@ def main_file(path: str) -> str:
     if folder == "dialplan":
         return "extensions.conf"
     if folder == "bentevi":
-        return name.split(".", 1)[1]
+        return ".".join(name.split(".")[-2:])  # extensions.auth.pjsip.conf too
     return name
 
 

@@ -174,7 +174,10 @@ def _pjsip(kind: str) -> Callable[[Ask, str], Reading]:
     def read(ask: Ask, name: str) -> Reading:
         """The table of parameters; contacts, channels and states above it are live matters and left out."""
         _, heading, table = ask(f"pjsip show {kind} {name}").partition("ParameterName")
-        return _parameters(table) if heading else {}
+        found = _parameters(table) if heading else {}
+        if found.get("max_contacts", "0") != "0":
+            found.pop("contact", None)  # where phones registered from, not what the file says
+        return found
 
     return read
 

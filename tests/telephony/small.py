@@ -8,10 +8,11 @@ from pathlib import Path
 
 from appliance.settings import Settings, load
 from appliance.telephony import runtime
+from appliance.telephony.render import render
 from appliance.telephony.system_files import Secrets, system_files
 
 SECRETS = Secrets("actions-secret", "events-secret", "agi-token")
-PARTS = ("extensions.pjsip.conf", "secrets.pjsip.conf", "trunks.pjsip.conf", "queues.queues.conf",
+PARTS = ("sip.pjsip.conf", "extensions.pjsip.conf", "secrets.pjsip.conf", "trunks.pjsip.conf", "queues.queues.conf",
          "extensions.extensions.conf")  # fmt: skip
 SECRET_FILES = frozenset({"bentevi/secrets.pjsip.conf", "manager.conf", "bentevi-secrets.extensions.conf"})
 
@@ -106,7 +107,8 @@ def settings_in(home: Path, **more: str) -> Settings:
 
 def files(settings: Settings, **parts: str) -> dict[str, str]:
     """The complete set; `pjsip=`, `auths=`, `trunks=`, `queues=`, `dialplan=` replace a part."""
-    texts = (parts.get("pjsip", PJSIP), parts.get("auths", AUTHS), parts.get("trunks", TRUNKS),
+    transports = render("sip.pjsip.conf.j2", bind=settings.bind, port=settings.sip_port, external_ip="", local_networks=[], guests=False)
+    texts = (transports, parts.get("pjsip", PJSIP), parts.get("auths", AUTHS), parts.get("trunks", TRUNKS),
              parts.get("queues", QUEUES), parts.get("dialplan", DIALPLAN))  # fmt: skip
     mine = {f"bentevi/{name}": text for name, text in zip(PARTS, texts, strict=True)}
     return {**system_files(settings, SECRETS, PARTS), **mine}

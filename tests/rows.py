@@ -1,0 +1,35 @@
+"""Back to the rows of a first start, fast enough to be done before every test."""
+
+from sqlalchemy import delete
+
+from appliance import changes, lanes, numbering
+from appliance.company.model import Company
+from appliance.db import db
+from appliance.extension_classes import model as classes
+from appliance.resource import SINGLE_ID, TABLE
+from appliance.sip.model import Sip
+from appliance.snapshots import in_dependency_order
+from appliance.users.model import User
+from appliance.users.token import Token
+
+
+def first_start_rows() -> None:
+    """Every row of every resource goes; the company, the SIP page and the class Padrão are made anew. Commits."""
+    db.session.rollback()
+    db.session.execute(delete(Token))
+    for resource in reversed(in_dependency_order()):
+        db.session.execute(delete(resource.model))
+    for table in (changes.Change, numbering.Number, lanes.Outgoing):
+        db.session.execute(delete(table))
+    db.session.expunge_all()
+    for word, model in (("company", Company), ("sip", Sip)):
+        TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
+        assert db.session.get(model, SINGLE_ID)
+    classes.resource.create({"name": classes.DEFAULT})
+    db.session.add(User(
+        name="Carla", login="carla", email="", password="-", must_change_password=False, active=True, access_level="admin",
+        administrator=True, modules=[], start_page="", language="", cost_centres=[], cpf="", phone="", gender="", postal_code="",
+        street="", house_number="", complement="", city="", state="", country="", wrong_passwords=0,
+    ))
+    db.session.execute(delete(changes.Change))
+    db.session.commit()
