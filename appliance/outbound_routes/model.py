@@ -35,7 +35,7 @@ _OVERFLOW = {
 }
 
 _RULE = {
-    "mask": part(Mask(), _l("Mask"), also="Tipo de ligação Padrão de Discagem", example="9XXXXXXXX",
+    "mask": part(Mask(MASK_MODELS), _l("Mask"), also="Tipo de ligação Padrão de Discagem", example="9XXXXXXXX",
                  help=_l("X any digit, Z 1-9, N 2-9, [2-5], a dot for the rest.")),
     "enabled": part(Boolean(), _l("Rule enabled"), default=True, also="Habilitar"),
     "external_line": part(Boolean(), _l("After the external prefix"), default=False, also="Cód. Ligação externa",

@@ -163,6 +163,11 @@ class Trunk(Base):
             if found:
                 self.addresses = found
 
+    def translations(self) -> list[lines.Translation]:
+        """What the extra settings mean here."""
+        found = (lines.translate(key, value) for key, value in self.extra.items())
+        return [line for line in found if isinstance(line, lines.Translation)]
+
     @property
     def asterisk_name(self) -> str:
         """Name of its endpoint, aor and auth."""
