@@ -47,4 +47,12 @@ def action(word: str) -> str:
     return str(ACTIONS.get(word, word))
 
 
-FILTERS = {"instant": instant, "seconds": seconds, "phone": pretty, "action": action}
+OURS = {"system": _l("the system"), "first start": _l("first start")}
+
+
+def ours(text: str) -> str:
+    """A name or a reason; what the program itself wrote there is translated."""
+    return str(OURS.get(text, text))
+
+
+FILTERS = {"ours": ours, "instant": instant, "seconds": seconds, "phone": pretty, "action": action}

@@ -18,7 +18,9 @@ function showFields(root = document) {
 function showSave() {
   all("form[data-complete]").forEach((form) => {
     const save = form.querySelector("[data-save]");
-    if (save) save.hidden = !form.checkValidity() || all("[data-required]", form).some((input) => !input.value);
+    if (!save) return;
+    save.hidden = !form.checkValidity() || all("[data-required]", form).some((input) => !input.value);
+    form.querySelector("[data-incomplete]").hidden = !save.hidden;
   });
 }
 
