@@ -1,7 +1,7 @@
 """Putting the rows into force: rows → files → telephony/revision.py, and what is written down about it."""
 
 import json
-import shutil
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from appliance import changes, config_files, db as ground, lanes, resource as resources, settings, snapshots
 from appliance.company.model import Company
 from appliance.db import db
-from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest_number
-from appliance.telephony import revision, system_files
+from appliance.errors import Busy, Refused
+from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number
+from appliance.telephony import revision, runtime, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, Finding, N_
 from appliance.telephony.render import Unfit
@@ -103,12 +104,13 @@ def _apply(attempt: Attempt) -> None:
         return
     db.session.add(Revision(
         number=number, at=ground.now(), author=attempt.author, reason=attempt.reason, change_count=count,
-        changed_files=list(applied.changed_files), restart_needed=list(applied.restart_needed),
+        changed_files=list(applied.changed_files), restart_needed=sorted({*applied.restart_needed, *waiting_restart()}),
     ))
     changes.put_in_force(number, up_to)
     attempt.state, attempt.ended_at, attempt.warning = DONE, ground.now(), applied.warning
     db.session.commit()
-    _forget_old(number)
+    restart()
+    revision.prune(settings.load(), KEPT_REVISIONS)
 
 
 def _failed(attempt: Attempt, findings: list[Finding]) -> None:
@@ -127,10 +129,32 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
-    hidden = frozenset({f"bentevi/{name}" for name in config_files.SECRET}) | system_files.SECRET_FILES
     if steps:
         steps.end("render")
-    return revision.Candidate(number, files, hidden, {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+    return revision.Candidate(number, files, hidden_files(), {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+
+
+def hidden_files() -> frozenset[str]:
+    """Files with secrets: in no difference, on no screen."""
+    return frozenset({f"bentevi/{name}" for name in config_files.SECRET}) | system_files.SECRET_FILES
+
+
+def trace(file: str, line: int) -> str:
+    """From a line of the revision in force to template, row, who changed it last and the screen. Refused when there is none."""
+    files = revision.files_of(settings.load(), newest_number())
+    path = next((path for path in (file, f"bentevi/{file}", f"dialplan/{file}") if path in files), "")
+    if not path or path in hidden_files() or not 0 < line <= files[path].count("\n") + 1:
+        raise Refused(_("There is no line %(file)s:%(line)s in the revision in force.", file=file, line=line))
+    source = revision.trace(files, path, line)
+    told_ = [f"{path}:{line}  {source.text.strip()}", f"template: {source.template}"]
+    resource = resources.TABLE.get(source.word)
+    row = resource.get(source.row_id) if resource else None
+    if resource and row is not None:
+        told_ += [f"row: {resource.one} {resource.title(row)}", f"screen: {resource.path(row.id)}"]
+        query = select(changes.Change).where(changes.Change.word == source.word, changes.Change.row_id == source.row_id)
+        last = db.session.scalar(query.order_by(changes.Change.id.desc()).limit(1))
+        told_ += [f"last changed by {last.user_name}, {last.at:%Y-%m-%d %H:%M}Z"] if last else []
+    return "\n".join(told_)
 
 
 def preview() -> list[FileDifference]:
@@ -158,11 +182,36 @@ def _refresh_addresses() -> None:
     db.session.commit()
 
 
-def _forget_old(newest: int) -> None:
-    """Keep the last KEPT_REVISIONS folders; rows of the table stay as history."""
-    for number in db.session.scalars(select(Revision.number).where(Revision.number <= newest - KEPT_REVISIONS)):
-        shutil.rmtree(revision.folder(settings.load(), number), ignore_errors=True)
-    db.session.rollback()
+def waiting_restart() -> list[str]:
+    """Files and objects in force that Asterisk takes only when it starts again."""
+    row = newest()
+    return row.restart_needed if row else []
+
+
+def calls_up() -> int:
+    """Calls in progress, 0 when Asterisk is down."""
+    try:
+        answer = runtime.command(runtime.control(settings.load()), "core show channels count")
+    except Busy:
+        return 0
+    match = re.search(r"(\d+) active call", answer)
+    return int(match[1]) if match else 0
+
+
+def restart(confirmed: bool = False) -> bool:
+    """Restart Asterisk for what it cannot load while it runs: when no call is up, or when somebody confirmed. True when done.
+
+    Asterisk is told to end; whoever supervises it starts it again with the files in force. May be asked at any time.
+    """
+    row = newest()
+    if row is None or not row.restart_needed or (calls_up() and not confirmed):
+        return False
+    control = runtime.control(settings.load())
+    if runtime.is_running(control):
+        runtime.command(control, "core stop now")
+    row.restart_needed = []
+    db.session.commit()
+    return True
 
 
 class _Steps:

@@ -3,11 +3,14 @@
 Each command is thin; its work is in the module it names. `./bentevi` prepares the environment and comes here.
 """
 
+import getpass
 import json
 import os
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 
@@ -51,7 +54,8 @@ def home() -> Settings:
 
 @bentevi.command()
 @click.option("--foreground", is_flag=True, help="Stay until stopped by Ctrl-C or SIGTERM, then stop everything.")
-def up(foreground: bool) -> None:
+@click.option("--site", "site_file", type=click.File("r", encoding="utf-8"), help="Start with this site file applied.")
+def up(foreground: bool, site_file: TextIO | None) -> None:
     """Start everything; return when everything answers."""
     machine = home()
     try:
@@ -61,6 +65,10 @@ def up(foreground: bool) -> None:
         sys.exit(1)
     if not started:
         click.echo("already running")
+    if site_file:
+        with rows():
+            load_site(site_file, dry_run=False, skip_unavailable=False, replace=False)
+            apply_now("up --site")
     click.echo(f"URL: {front_door.address(machine)}")
     click.echo("Login: admin")
     click.echo(f"Password: {front_door.first_password(machine) or '(already changed)'}")
@@ -113,6 +121,220 @@ def first_start_() -> None:
         first_start.prepare()
 
 
+# ---- Configuration ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def rows() -> Iterator[None]:
+    """The application inside its context, for commands that touch rows; they sign as the person at the machine."""
+    from appliance import changes  # rows and rules take half a second to load; most commands need none
+    from appliance.app import bare_app
+
+    if not home().home.exists():
+        raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
+    with bare_app().app_context():
+        changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
+        yield
+
+
+def tell(data: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
+    """Print data, or the lines a person reads."""
+    click.echo(json.dumps(data, indent=1, ensure_ascii=False, default=str) if as_json else "\n".join(lines()))
+
+
+@bentevi.group("site")
+def site() -> None:
+    """The whole exchange as one text file."""
+
+
+@site.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--skip-unavailable", is_flag=True, help="Leave out what is not built yet, and list it.")
+@click.option("--replace", is_flag=True, help="Delete rows that a section of the file does not name.")
+@click.option("--apply", "then_apply", is_flag=True, help="Put it into force at once.")
+def site_import(file: TextIO, dry_run: bool, skip_unavailable: bool, replace: bool, then_apply: bool) -> None:
+    """Create or update the rows a site file names. A mistake anywhere stores nothing."""
+    with rows():
+        report = load_site(file, dry_run=dry_run, skip_unavailable=skip_unavailable, replace=replace)
+        for word, titles in (("created", report.created), ("updated", report.updated), ("deleted", report.deleted)):
+            for title in titles:
+                click.echo(f"{'would be ' if dry_run else ''}{word}: {title}")
+        for line in report.skipped:
+            click.echo(line)
+        for title, secret in [] if dry_run else report.secrets:
+            click.echo(f"password of {title}, shown only now: {secret}")
+        if then_apply and not dry_run:
+            apply_now("site import")
+
+
+def load_site(file: TextIO, *, dry_run: bool, skip_unavailable: bool, replace: bool) -> Any:
+    """Import a site file and commit, or roll back. Refused with every line that is wrong, also when it is no text."""
+    from appliance import sitefile
+    from appliance.db import db
+
+    try:
+        text = file.read()
+    except UnicodeDecodeError as why:
+        raise Refused(f"{file.name} is not UTF-8 text (byte {why.start})") from why
+    try:
+        report = sitefile.load(text, skip_unavailable=skip_unavailable, replace=replace)
+    except Refused:
+        db.session.rollback()
+        raise
+    if dry_run:
+        db.session.rollback()
+    else:
+        db.session.commit()
+    return report
+
+
+@site.command("export")
+@click.argument("words", nargs=-1)
+def site_export(words: tuple[str, ...]) -> None:
+    """Print the rows as a site file, without secrets; WORDS choose sections."""
+    from appliance import sitefile
+
+    with rows():
+        click.echo(sitefile.dump(list(words)), nl=False)
+
+
+def apply_now(reason: str) -> None:
+    """Apply here and now. Ends with 2 and the findings when it is refused."""
+    from appliance import applying
+
+    attempt = applying.now(reason)
+    for step in attempt.steps:
+        click.echo(f"{step['name']:<8} {step['state']:<8} {step['seconds']:.2f} s")
+    if attempt.state != "done":
+        found = [applying.told(one) for one in attempt.findings]
+        lines = [f"{one['row'] or one['file']}: {one['text']} ({one['file']}:{one['line']})" for one in found]
+        raise Refused("\n".join(["not applied; what was in force stays in force", *lines]))
+    click.echo(f"in force: revision {attempt.revision}")
+    if attempt.warning:
+        click.echo(attempt.warning)
+
+
+@bentevi.command()
+@click.option("--reason", default="", help="Kept with the revision.")
+def apply(reason: str) -> None:
+    """Put all pending changes into force; needs neither browser nor worker."""
+    with rows():
+        apply_now(reason)
+
+
+@bentevi.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.option("-n", "--number", default=20, show_default=True)
+def revisions(as_json: bool, number: int) -> None:
+    """List the configurations that were in force, newest first, and what waits to be applied."""
+    from sqlalchemy import select
+
+    from appliance import changes
+    from appliance.db import db
+    from appliance.revisions.model import Revision
+
+    with rows():
+        found = list(db.session.scalars(select(Revision).order_by(Revision.number.desc()).limit(number)))
+        data = [{"number": one.number, "at": one.at, "author": one.author, "reason": one.reason, "changes": one.change_count}
+                for one in found]
+        waiting = [{"author": name, "changes": count} for name, count in changes.pending_by_author()]
+        tell({"revisions": data, "pending": waiting}, as_json, lambda: [
+            *(f"pending      {one['changes']} by {one['author']}" for one in waiting),
+            *(f"{one['number']:>6}  {one['at']:%Y-%m-%d %H:%M}Z  {one['author']:<20} {one['changes']:>4} changes  {one['reason']}"
+              for one in data),
+        ])
+
+
+@bentevi.command()
+@click.argument("first", type=int)
+@click.argument("second", type=int)
+def diff(first: int, second: int) -> None:
+    """The difference of two revisions in lines of the files, passwords left out."""
+    from appliance import applying
+    from appliance.telephony import revision
+    from appliance.telephony.difference import difference
+
+    with rows():
+        machine = home()
+        for number in (first, second):
+            if not revision.folder(machine, number).exists():
+                raise Refused(f"revision {number} is not kept")
+        for file in difference(revision.files_of(machine, first), revision.files_of(machine, second), applying.hidden_files()):
+            click.echo(f"=== {file.file}")
+            for hunk in file.hunks:
+                click.echo("\n".join(hunk.lines))
+
+
+@bentevi.command()
+@click.argument("number", type=int)
+def rollback(number: int) -> None:
+    """All rows as revision NUMBER had them, with today's secrets, in force as a new revision."""
+    from appliance import snapshots
+    from appliance.db import db
+
+    with rows():
+        snapshots.restore(number)
+        db.session.commit()
+        apply_now(f"back to revision {number}")
+
+
+@bentevi.command()
+@click.argument("place", metavar="FILE:LINE")
+def trace(place: str) -> None:
+    """From a generated line to its template, its row and the screen where it is changed."""
+    from appliance import applying
+
+    file, _colon, line = place.rpartition(":")
+    with rows():
+        click.echo(applying.trace(file, int(line) if line.isdigit() else 0))
+
+
+@bentevi.group("user")
+def user() -> None:
+    """People who use the screens."""
+
+
+@user.command("password")
+@click.argument("login")
+def user_password(login: str) -> None:
+    """Give LOGIN a new generated password, to be changed at the next login; unlocks it too."""
+    from appliance.db import db
+    from appliance.users import model, password
+
+    with rows():
+        person = model.by_login(login)
+        if person is None:
+            raise Refused(f"there is no user {login}")
+        text = password.generate()
+        model.resource.update(person, {"password": text, "must_change_password": True})
+        person.locked_until, person.wrong_passwords = None, 0
+        db.session.commit()
+        click.echo(f"password of {person.login}, shown only now: {text}")
+
+
+@bentevi.group("token")
+def token() -> None:
+    """Tokens of the API."""
+
+
+@token.command("create")
+@click.argument("login")
+@click.argument("name")
+def token_create(login: str, name: str) -> None:
+    """A token with the rights of LOGIN; NAME says what it is for."""
+    from appliance.db import db
+    from appliance.users import model, token as tokens
+
+    with rows():
+        person = model.by_login(login)
+        if person is None:
+            raise Refused(f"there is no user {login}")
+        text = tokens.create(person, name)
+        db.session.commit()
+        click.echo(f"token, shown only now: {text}")
+
+
 # ---- Development -----------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +352,20 @@ def test(long: bool, word: str | None, database: str | None, paths: tuple[str, .
         environment["BENTEVI_TEST_DATABASE"] = database
     run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, *(paths or ["tests"])],
                          cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+    sys.exit(run.returncode)
+
+
+BENCHES = ("apply", "calls")
+
+
+@bentevi.command()
+@click.argument("name", type=click.Choice(BENCHES))
+@click.argument("arguments", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
+def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
+    run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)
 
 

@@ -118,6 +118,15 @@ def _line(kind: Rows, one: dict[str, Any]) -> str:
     return ", ".join(str(spec.label) if value is True else f"{spec.label} {_told(spec, value)}" for spec, value in said)
 
 
+@pages.post("/restart")
+@needs("revisions")
+def restart() -> ResponseReturnValue:
+    """Restart Asterisk now, calls or not: the person confirmed."""
+    if applying.restart(confirmed=True):
+        session["saved"] = _("Asterisk is restarting; phones come back by themselves.")
+    return redirect("/revisions")
+
+
 @pages.get("/revisions")
 @needs("revisions")
 def revisions() -> ResponseReturnValue:
@@ -136,8 +145,7 @@ def revision(number: int) -> ResponseReturnValue:
     row = db.session.get(Revision, number) or abort(404)
     against = request.args.get("against", number - 1, type=int)
     machine = settings.load()
-    hidden = frozenset({f"bentevi/{name}" for name in applying.config_files.SECRET}) | applying.system_files.SECRET_FILES
-    found = difference(files.files_of(machine, against), files.files_of(machine, number), hidden)
+    found = difference(files.files_of(machine, against), files.files_of(machine, number), applying.hidden_files())
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
     kept = files.folder(machine, number).exists()
     return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
