@@ -57,7 +57,7 @@ def logged_in(open_browser: Callable[..., Page]) -> Callable[..., Page]:
         assert isinstance(user, User)
         if user.password == "-":
             user.password = password.hashed(PASSWORD)
-            db.session.commit()
+        db.session.commit()  # an open transaction of ours would keep the product from writing
         page = open_browser(size, **wishes)
         log_in(page, login, PASSWORD)
         return page
