@@ -55,6 +55,10 @@ def test_the_catalogue_holds_the_texts_of_the_program_and_no_others():
     assert known - written == set(), "run setup/catalogue.sh: nothing says these any more"
 
 
+READ = ("placeholder", "title", "aria-label", "data-busy", "data-confirm")
+NO_PAGES = ("/api", "/static", "/healthz", "/audit.csv")
+
+
 class Words(HTMLParser):
     """What a person reads of a page: texts, and the attributes that are shown or read aloud."""
 
@@ -65,7 +69,7 @@ class Words(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.quiet += tag in ("script", "style", "pre", "code")
-        self.found |= {value for name, value in attributes if name in ("placeholder", "title", "aria-label", "data-busy", "data-confirm") and value}
+        self.found |= {value for name, value in attributes if name in READ and value}
 
     def handle_endtag(self, tag):
         self.quiet -= tag in ("script", "style", "pre", "code")
@@ -101,7 +105,7 @@ def addresses(app) -> list[str]:
     """Every page: those without a number in the address, and the first row of each resource."""
     found = set()
     for rule in app.url_map.iter_rules():
-        if "GET" not in rule.methods or rule.endpoint in sessions.QUIET or rule.rule.startswith(("/api", "/static", "/healthz", "/audit.csv")):
+        if "GET" not in rule.methods or rule.endpoint in sessions.QUIET or rule.rule.startswith(NO_PAGES):
             continue
         word = rule.rule.split("/")[1]
         if not rule.arguments:
@@ -121,7 +125,8 @@ def test_no_page_in_portuguese_shows_an_english_text(filled, client):
         if answer.mimetype == "text/html":
             words = Words()
             words.feed(answer.get_data(as_text=True))
-            shown[address] = {part for text in words.found for part in (text, text.rstrip(":"), re.sub(r" \d+$", "", text)) if part in english}
+            parts = {part for text in words.found for part in (text, text.rstrip(":"), re.sub(r" \d+$", "", text))}
+            shown[address] = parts & english
     assert len(shown) > 30
     assert not {address: texts for address, texts in shown.items() if texts}
 

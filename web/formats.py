@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from flask import g
-from flask_babel import format_datetime, lazy_gettext as _l
+from flask_babel import format_datetime, format_decimal, lazy_gettext as _l
 
 from appliance.company.model import Company
 from appliance.db import db
@@ -55,4 +55,4 @@ def ours(text: str) -> str:
     return str(OURS.get(text, text))
 
 
-FILTERS = {"ours": ours, "instant": instant, "seconds": seconds, "phone": pretty, "action": action}
+FILTERS = {"ours": ours, "thousands": format_decimal, "instant": instant, "seconds": seconds, "phone": pretty, "action": action}

@@ -28,7 +28,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_browser(app: Flask, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """A window on the product: `open_browser(size)`. What it complains of (a script's mistake, the security policy) fails the test."""
+    """A window on the product: `open_browser(size)`. A script's mistake or a breach of the security policy fails the test."""
     complaints: list[str] = []
     contexts = []
 
