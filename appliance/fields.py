@@ -176,9 +176,10 @@ class Mask(Text):
 
     widget = "mask"
 
-    def __init__(self) -> None:
+    def __init__(self, models: "list[tuple[str, Any]] | None" = None) -> None:
         super().__init__(60)
         self.widget = "mask"
+        self.models = models or []  # (mask, label) offered ready-made
 
     def refine(self, text: str, reader: Reader) -> str | None:
         if not text:

@@ -28,6 +28,7 @@ class Resource:
     word: str
     label: Any
     one: Any
+    new: Any = ""                                     # "New extension": languages with genders need the whole text
     key: str = ""
     permission: str = ""
     group: str = ""                                   # heading of the menu
@@ -197,7 +198,7 @@ class Resource:
                 continue
             twin = db.session.scalar(select(self.model).where(column == value, self.model.id != (row.id or 0)))
             if twin:
-                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s.", value=value, one=self.one,
+                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
                                 title=self.title(twin)), field=spec.name, link=self.path(twin.id))
 
     def _auditable(self, row: Any) -> dict[str, Any]:
