@@ -1,5 +1,6 @@
 """The bar of pending changes, the difference, applying with its steps, revisions and going back."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
@@ -7,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _, lazy_gettext as _l
 from sqlalchemy import select
 
-from appliance import applying, changes, resource as resources, settings, snapshots
+from appliance import applying, changes, db as ground, resource as resources, settings, snapshots
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Words
@@ -58,7 +59,8 @@ def _facts(attempt_id: int) -> dict[str, Any]:
     if "return" in by_name:
         names.append("return")
     shown = [(STEPS[name], by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
-    return {"attempt": attempt, "steps": shown, "findings": [applying.told(found) for found in attempt.findings]}
+    waits = attempt.state == "queued" and ground.now() - attempt.at > timedelta(seconds=5)
+    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": [applying.told(found) for found in attempt.findings]}
 
 
 @pages.get("/pending")
@@ -149,6 +151,7 @@ def revision(number: int) -> ResponseReturnValue:
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
     kept = files.folder(machine, number).exists()
     return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
+                           restorable=number if kept and number != newest_number() else 0,
                            changes=_in_words(list(db.session.scalars(query))))
 
 
