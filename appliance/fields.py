@@ -420,7 +420,8 @@ def field(kind: Kind, label: Any, *, unique: bool = False, **say: Any) -> Mapped
     spec = Field(kind, label, **say)
     nullable = spec.optional and kind.empty is None
     target = [ForeignKey(f"{kind.word}.id")] if isinstance(kind, LinkedKind) else []
-    return mapped_column(kind.column(), *target, unique=unique, nullable=nullable, info={"field": spec})
+    # A secret is opened only where it is asked for, not with every row of a list.
+    return mapped_column(kind.column(), *target, unique=unique, nullable=nullable, info={"field": spec}, deferred=kind.secret)
 
 
 class LinkedKind(Kind):

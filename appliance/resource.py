@@ -164,9 +164,8 @@ class Resource:
         if users:
             raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
-        secrets = {attr: value for attr, value in self.raw(row).items() if self._is_secret(attr) and value}
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
-                       pending=self.applies, secrets=secrets)
+                       pending=self.applies, secrets=self.secrets_of(row))
         numbering.free(self.word, row.id)
         db.session.delete(row)
         db.session.flush()
@@ -210,16 +209,19 @@ class Resource:
 
     # ---------------------------------------------------------------------------------------------------- snapshots
 
-    def _is_secret(self, attr: str) -> bool:
-        return any(spec.attr == attr and spec.kind.secret for spec in self.fields.values())
-
-    def raw(self, row: Any) -> dict[str, Any]:
-        """Every column as stored, ids and secrets included; for snapshots within the machine only."""
-        return {attr.key: getattr(row, attr.key) for attr in inspect(self.model).column_attrs}
+    def secrets_of(self, row: Any) -> dict[str, str]:
+        """{attr: clear text} of a row's secrets that are set."""
+        found = {spec.attr: getattr(row, spec.attr) for spec in self.fields.values() if spec.kind.secret}
+        return {attr: value for attr, value in found.items() if value}
 
     def raw_without_secrets(self, row: Any) -> dict[str, Any]:
-        """Every column as stored, without the secrets: what a revision keeps of the row."""
-        return {attr: value for attr, value in self.raw(row).items() if not self._is_secret(attr)}
+        """Every column as stored, ids included, without the secrets: what a revision keeps of the row."""
+        return {attr: getattr(row, attr) for attr in self._plain_attrs}
+
+    @cached_property
+    def _plain_attrs(self) -> list[str]:
+        secret = {spec.attr for spec in self.fields.values() if spec.kind.secret}
+        return [attr.key for attr in inspect(self.model).column_attrs if attr.key not in secret]
 
     # --------------------------------------------------------------------------------------------------------- lists
 
