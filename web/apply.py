@@ -103,7 +103,7 @@ def _told(spec: Field | None, value: Any) -> str:
         return " · ".join(_line(kind, one) for one in value)
     if isinstance(kind, Destination) and isinstance(value, dict):
         (word, target), = value.items()
-        label = kind.labels().get(word, word)
+        label = str(kind.labels().get(word, word))
         return label if target is True else f"{label} {target}"
     labels = getattr(kind, "labels", {}) if isinstance(kind, Choice | Words) else {}
     if isinstance(value, list):
