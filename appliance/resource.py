@@ -15,9 +15,10 @@ from sqlalchemy import String, cast, func, inspect, select
 from appliance import changes, numbering
 from appliance.db import db
 from appliance.errors import Refused
-from appliance.fields import MISSING, Field, Problem, Reader
+from appliance.fields import MISSING, Field, Problem, Reader, is_plain
 
 SINGLE_ID = 1
+LARGEST_ID = 2**31 - 1  # what an id can be on every database
 
 
 @dataclass
@@ -61,12 +62,14 @@ class Resource:
     # ------------------------------------------------------------------------------------------------ finding rows
 
     def get(self, row_id: int) -> Any | None:
-        return db.session.get(self.model, row_id)
+        return db.session.get(self.model, row_id) if 0 < row_id <= LARGEST_ID else None
 
     def find(self, key: Any) -> Any | None:
         """The row with this natural key."""
         if self.single:
             return self.get(SINGLE_ID)
+        if not is_plain(key) or "\0" in str(key):
+            return None  # no database can be asked for it
         column = getattr(self.model, self.fields[self.key].attr)
         return db.session.scalar(select(self.model).where(column == str(key)))
 
@@ -224,13 +227,20 @@ class Resource:
 
     def matching(self, text: str) -> Any:
         """A condition: one of the searched fields holds the text, whatever its case."""
-        pattern = f"%{text.lower()}%"
         columns = [getattr(self.model, self.fields[name].attr) for name in self.search]
-        clauses = [func.lower(cast(column, String)).like(pattern) for column in columns]
+        clauses = [func.lower(cast(column, String)).contains(text.lower().replace("\0", ""), autoescape=True) for column in columns]
         condition = clauses[0]
         for clause in clauses[1:]:
             condition = condition | clause
         return condition
+
+
+def row_id(text: str) -> int:
+    """A number of a row as an address gives it. Raises ValueError for what no row can have."""
+    number = int(text)
+    if not 0 <= number <= LARGEST_ID:
+        raise ValueError(text)
+    return number
 
 
 TABLE: dict[str, Resource] = {}

@@ -28,7 +28,7 @@ class Visitor(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         if has_app_context():
             db.session.rollback()  # a reader of ours must not hold up the writer of the page
-        return contextvars.Context().run(super().open, *args, **kwargs)
+        return contextvars.Context().run(super().open, *args, **({"buffered": True} | kwargs))
 
     def is_person(self, user: Any) -> "Visitor":
         """From now on a session of this person."""

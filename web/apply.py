@@ -110,7 +110,7 @@ def _line(one: dict[str, Any]) -> str:
 @needs("revisions")
 def revisions() -> ResponseReturnValue:
     """Every configuration that was in force, newest first."""
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=resources.row_id)
     query = select(Revision).order_by(Revision.number.desc()).limit(crud.PAGE_ROWS)
     found = list(db.session.scalars(query.where(Revision.number < before) if before else query))
     failed = list(db.session.scalars(select(Attempt).where(Attempt.state == "failed").order_by(Attempt.id.desc()).limit(5)))
@@ -122,7 +122,7 @@ def revisions() -> ResponseReturnValue:
 def revision(number: int) -> ResponseReturnValue:
     """What a revision changed against the one before (or another), in words and lines."""
     row = db.session.get(Revision, number) or abort(404)
-    against = request.args.get("against", number - 1, type=int)
+    against = request.args.get("against", number - 1, type=resources.row_id)
     machine = settings.load()
     found = difference(files.files_of(machine, against), files.files_of(machine, number), applying.hidden_files())
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)

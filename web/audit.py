@@ -44,7 +44,7 @@ def _asked() -> Select[tuple[Change]]:
         query = query.where(Change.word == request.args["word"])
     if request.args.get("user"):
         query = query.where(Change.user_name.contains(request.args["user"], autoescape=True))
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=resources.row_id)
     return query.where(Change.id < before) if before else query
 
 

@@ -116,7 +116,7 @@ class User(Base):
     birth_on: Mapped[date | None] = field(Day(), _l("Day of birth"), optional=True, default=None, also="Data Nascimento")
     gender: Mapped[str] = field(Text(20), _l("Gender"), optional=True, default="", also="Gênero")
     postal_code: Mapped[str] = field(
-        Pattern(9, r"\d{5}-?\d{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
+        Pattern(9, r"[0-9]{5}-?[0-9]{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
     )
     street: Mapped[str] = field(Text(120), _l("Street"), optional=True, default="", also="Endereço")
     house_number: Mapped[str] = field(Text(10), _l("House number"), optional=True, default="", also="Número")
