@@ -1,7 +1,7 @@
 """Putting the rows into force: rows → files → telephony/revision.py, and what is written down about it."""
 
 import json
-import shutil
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 from appliance import changes, config_files, db as ground, lanes, resource as resources, settings, snapshots
 from appliance.company.model import Company
 from appliance.db import db
-from appliance.errors import Refused
-from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest_number
-from appliance.telephony import revision, system_files
+from appliance.errors import Busy, Refused
+from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number
+from appliance.telephony import revision, runtime, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, Finding, N_
 from appliance.telephony.render import Unfit
@@ -104,12 +104,13 @@ def _apply(attempt: Attempt) -> None:
         return
     db.session.add(Revision(
         number=number, at=ground.now(), author=attempt.author, reason=attempt.reason, change_count=count,
-        changed_files=list(applied.changed_files), restart_needed=list(applied.restart_needed),
+        changed_files=list(applied.changed_files), restart_needed=sorted({*applied.restart_needed, *waiting_restart()}),
     ))
     changes.put_in_force(number, up_to)
     attempt.state, attempt.ended_at, attempt.warning = DONE, ground.now(), applied.warning
     db.session.commit()
-    _forget_old(number)
+    restart()
+    revision.prune(settings.load(), KEPT_REVISIONS)
 
 
 def _failed(attempt: Attempt, findings: list[Finding]) -> None:
@@ -181,11 +182,36 @@ def _refresh_addresses() -> None:
     db.session.commit()
 
 
-def _forget_old(newest: int) -> None:
-    """Keep the last KEPT_REVISIONS folders; rows of the table stay as history."""
-    for number in db.session.scalars(select(Revision.number).where(Revision.number <= newest - KEPT_REVISIONS)):
-        shutil.rmtree(revision.folder(settings.load(), number), ignore_errors=True)
-    db.session.rollback()
+def waiting_restart() -> list[str]:
+    """Files and objects in force that Asterisk takes only when it starts again."""
+    row = newest()
+    return row.restart_needed if row else []
+
+
+def calls_up() -> int:
+    """Calls in progress, 0 when Asterisk is down."""
+    try:
+        answer = runtime.command(runtime.control(settings.load()), "core show channels count")
+    except Busy:
+        return 0
+    match = re.search(r"(\d+) active call", answer)
+    return int(match[1]) if match else 0
+
+
+def restart(confirmed: bool = False) -> bool:
+    """Restart Asterisk for what it cannot load while it runs: when no call is up, or when somebody confirmed. True when done.
+
+    Asterisk is told to end; whoever supervises it starts it again with the files in force. May be asked at any time.
+    """
+    row = newest()
+    if row is None or not row.restart_needed or (calls_up() and not confirmed):
+        return False
+    control = runtime.control(settings.load())
+    if runtime.is_running(control):
+        runtime.command(control, "core stop now")
+    row.restart_needed = []
+    db.session.commit()
+    return True
 
 
 class _Steps:

@@ -1,4 +1,7 @@
-"""The worker process: takes jobs from the lanes, each inside the application; relays the outbox while it lives."""
+"""The worker process: takes jobs from the lanes, each inside the application.
+
+While it lives it relays the outbox, and restarts Asterisk for waiting settings as soon as no call is up.
+"""
 
 import logging
 import threading
@@ -9,7 +12,7 @@ from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from appliance import lanes
+from appliance import applying, lanes
 from appliance.app import bare_app
 from appliance.errors import Busy
 
@@ -29,13 +32,14 @@ class BenteviWorker(Worker):
 
 
 def _relay_for_ever(app: Flask) -> None:
-    """Lines of the outbox that their writer could not hand over (Redis was dead, or it was)."""
+    """Lines of the outbox that their writer could not hand over (Redis was dead, or it was); restarts that wait for calls to end."""
     while True:
         with app.app_context():
             try:
                 lanes.relay()
+                applying.restart()
             except Busy as why:
-                log.warning("outbox waits: %s", why)
+                log.warning("outbox or restart waits: %s", why)
         time.sleep(RELAY_SECONDS)
 
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs Debian packages that are missing, and only those: `packages.sh NAME…`, `packages.sh product`,
-# `packages.sh tests`. A name may offer a choice (`fonts-liberation2|fonts-liberation`): the first one known is taken.
+# `packages.sh tests`, `packages.sh benches`. A name may offer a choice (`fonts-liberation2|fonts-liberation`): the first one known is taken.
 #
 # We need the programs of nginx, Redis and PostgreSQL, never the services their packages start: those would take ports
 # of a machine that is not ours to arrange. So nothing is started while installing, and a service that came with a
@@ -14,6 +14,7 @@ set -euo pipefail
 product="redis-server nginx sox espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
          libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux"
 tests="chromium postgresql"
+benches="sip-tester"
 services="nginx redis-server asterisk postgresql"
 
 say() { echo "bentevi: $*" >&2; }
@@ -40,6 +41,7 @@ main() {
         case $word in
             product) wanted+=($product) ;;
             tests) wanted+=($tests) ;;
+            benches) wanted+=($benches) ;;
             *) wanted+=("$word") ;;
         esac
     done

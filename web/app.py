@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from appliance import app as ground, changes, db, lanes, resource as resources, settings
+from appliance import app as ground, applying, changes, db, lanes, resource as resources, settings
 from appliance.company.model import Company
 from appliance.errors import Busy, Refused
 from web import api, apply, assets, audit, crud, formats, htmx, login, menu, now, search
@@ -118,7 +118,7 @@ def _everywhere() -> dict[str, Any]:
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
         found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "running": now.is_running(),
-                  "company": company, "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
+                  "company": company, "restart_waits": bool(applying.waiting_restart()), "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
     return found
 
 

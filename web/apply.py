@@ -106,6 +106,15 @@ def _line(one: dict[str, Any]) -> str:
     return " ".join(f"{key}={_short(value)}" for key, value in one.items() if value not in (None, "", [], False, 0))
 
 
+@pages.post("/restart")
+@needs("revisions")
+def restart() -> ResponseReturnValue:
+    """Restart Asterisk now, calls or not: the person confirmed."""
+    if applying.restart(confirmed=True):
+        session["saved"] = _("Asterisk is restarting; phones come back by themselves.")
+    return redirect("/revisions")
+
+
 @pages.get("/revisions")
 @needs("revisions")
 def revisions() -> ResponseReturnValue:

@@ -20,6 +20,7 @@ def _facts() -> list[SimpleNamespace]:
             word="extensions", id=row.id, number=row.number, name=row.name, devices=row.devices,
             routes=profiles.context(row.dialing_profile_id, row.id, kept), premium=row.dialing_profile_id in premium,
             caller_id=row.extension_class.caller_id, nat=row.extension_class.nat, pickup_group_id=row.pickup_group_id,
+            cost_centre_id=row.cost_centre_id,
             ring_seconds=row.extension_class.ring_timeout_seconds,
             simultaneous="yes" if row.extension_class.simultaneous_calls else "no",
         )

@@ -10,7 +10,7 @@ from flask import Flask
 from appliance import applying, settings
 from appliance.telephony import runtime
 from tests.carrier import BY_IP, Carrier
-from tests.conftest import free_ports
+from tests.homes import free_ports
 from tests.phones import Phone, Phones
 
 
@@ -24,6 +24,7 @@ class Exchange:
         """Put all rows into force; the story fails with the findings when they are refused."""
         attempt = applying.now("story")
         assert attempt.state == "done", [applying.told(found) for found in attempt.findings]
+        assert runtime.wait_booted(runtime.control(settings.load()), 30)  # it may restart for what cannot be loaded
         return attempt
 
     def apply_refused(self) -> list[dict[str, Any]]:
@@ -35,6 +36,15 @@ class Exchange:
     def ask(self, text: str) -> str:
         """What Asterisk's console answers."""
         return runtime.command(runtime.control(settings.load()), text)
+
+    def is_booted(self) -> bool:
+        """Whether Asterisk is there and takes calls."""
+        return runtime.wait_booted(runtime.control(settings.load()), 0.1)
+
+    def pid(self) -> int:
+        """Asterisk's process; another after each restart, 0 between two."""
+        file = settings.load().asterisk / "run" / "asterisk.pid"
+        return int(file.read_text() or 0) if file.exists() else 0
 
     def log(self) -> str:
         """Asterisk's messages so far."""

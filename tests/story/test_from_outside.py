@@ -6,7 +6,7 @@ from tests.build import (
     change, company, make_extension, make_inbound_route, make_internal_route, make_outbound_route, make_profile, make_trunk,
 )
 from tests.carrier import REGISTERS, REGISTRAR, Carrier
-from tests.conftest import free_ports
+from tests.homes import free_ports
 
 pytestmark = pytest.mark.pbx
 

@@ -94,7 +94,7 @@ def test_overflow_by_condition(pbx, phone, carrier, second_carrier, answer, cond
 def test_three_steps_of_overflow_in_order(pbx, phone, phones, carrier, second_carrier):
     """RTE-19: A busy, B out of order, C takes the call."""
     from tests.carrier import BY_IP, Carrier
-    from tests.conftest import free_ports
+    from tests.homes import free_ports
 
     third = phones.keep(Carrier(pbx.address, free_ports(1)[0], BY_IP, name="third carrier"))
     for name, one in (("A", carrier), ("B", second_carrier), ("C", third)):
@@ -288,3 +288,31 @@ def test_audio_ports_stay_in_the_range(pbx, phone, carrier):
              for line in message.sdp.text.splitlines() if line.startswith("m=audio")]
     machine = settings.load()
     assert len(ports) == 2 and all(machine.rtp_start <= port <= machine.rtp_end for port in ports)
+
+
+def test_extra_settings_reach_the_carrier(pbx, phone, carrier):
+    """TRK-13: what a supplier asks for is in the captured INVITE; lines of old manuals are translated, not written."""
+    make_trunk("A", carrier.port, extra={"fromuser": "4830300000", "insecure": "port,invite", "from_domain": "sip.operadora.example"})
+    make_outbound_route("Local", LOCAL)
+    ana = make_extension("1000", dialing_profile=make_profile("Completo", "Local").name)
+    pbx.apply()
+    assert phone(ana).call("033334444").talks_with(carrier.wait_call("4833334444"))
+    assert "sip:4830300000@sip.operadora.example" in carrier.received[0].header("From")
+    assert "insecure" not in pbx.ask("pjsip show endpoint trunk-" + pbx.ask("pjsip list endpoints").split("trunk-")[1].split()[0].split("/")[0])
+
+
+def test_changing_the_trunk_of_a_rule_moves_the_next_call(pbx, phone, carrier, second_carrier):
+    """RTE-15, TRK-02: the next call goes to the other carrier, the one in progress stays; renaming a trunk changes nothing."""
+    trunk = make_trunk("A", carrier.port)
+    make_trunk("B", second_carrier.port)
+    route = make_outbound_route("Local", LOCAL)
+    profile = make_profile("Completo", "Local").name
+    ana, bruno = make_extension("1000", dialing_profile=profile), make_extension("1001", dialing_profile=profile)
+    pbx.apply()
+    call = phone(ana).call("033334444")
+    there = carrier.wait_call("4833334444")
+    change(trunk, name="Operadora nova")
+    change(route, rules=[LOCAL | {"trunk": "B"}])
+    pbx.apply()
+    assert phone(bruno).call("033334444").talks_with(second_carrier.wait_call("4833334444"))
+    assert call.talks_with(there)

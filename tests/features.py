@@ -1,0 +1,153 @@
+"""docs/features.md: row → screen → tests, from the docstrings of the tests and the lists below.
+
+    python -m tests.features        writes the page; a test fails while it is not up to date
+"""
+
+import ast
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "features.md"
+ID = re.compile(r"\b([A-Z]{3}-\d\d)(?: to ([A-Z]{3})-(\d\d))?\b")
+
+# Row → what it is, and the screen it is used on.
+ROWS = {
+    "EXT-01": ("Extension list: create, edit, delete", "/extensions"),
+    "EXT-02": ("Extension number", "/extensions"),
+    "EXT-03": ("SIP password", "/extensions"),
+    "EXT-04": ("Name of the extension", "/extensions"),
+    "EXT-05": ("Cost centre of the extension", "/extensions"),
+    "EXT-07": ("Dialing profile of the extension", "/extensions"),
+    "EXT-13": ("Number, name and password are enough", "/extensions"),
+    "EXT-14": ("Class register", "/extension_classes"),
+    "EXT-15": ("Phones behind NAT", "/extension_classes"),
+    "EXT-21": ("Simultaneous calls", "/extension_classes"),
+    "EXT-23": ("Force caller ID", "/extension_classes"),
+    "EXT-24": ("Ring time", "/extension_classes"),
+    "EXT-26": ("Pickup groups (the register)", "/pickup_groups"),
+    "EXT-27": ("Dialing profiles", "/dialing_profiles"),
+    "EXT-28": ("Device kinds: SIP devices", "/extensions"),
+    "TRK-01": ("Trunk list", "/trunks"),
+    "TRK-02": ("Name of the trunk", "/trunks"),
+    "TRK-03": ("Enable a trunk", "/trunks"),
+    "TRK-04": ("Protocol", "/trunks"),
+    "TRK-05": ("Call limit", "/trunks"),
+    "TRK-07": ("Network ports", "environment"),
+    "TRK-08": ("Receives registration", "/trunks"),
+    "TRK-09": ("Sends registration", "/trunks"),
+    "TRK-10": ("By IP", "/trunks"),
+    "TRK-11": ("Monitor status", "/trunks"),
+    "TRK-12": ("Caller ID of the trunk", "/trunks"),
+    "TRK-13": ("Extra settings", "/trunks"),
+    "TRK-14": ("Codecs in order", "/trunks"),
+    "TRK-15": ("Trunk to another exchange", "/internal_routes"),
+    "TRK-20": ("External IP and NAT", "/sip"),
+    "TRK-21": ("General SIP lines", "/sip"),
+    "RTE-01": ("Mask characters", "/outbound_routes"),
+    "RTE-02": ("Dial plan menu", "/outbound_routes"),
+    "RTE-03": ("Inbound route", "/inbound_routes"),
+    "RTE-04": ("Trunks of an inbound route", "/inbound_routes"),
+    "RTE-06": ("Mask, remove, add of an inbound route", "/inbound_routes"),
+    "RTE-07": ("Inbound destinations", "/inbound_routes"),
+    "RTE-08": ("Internal route", "/internal_routes"),
+    "RTE-09": ("Outbound route", "/outbound_routes"),
+    "RTE-11": ("Enable a rule", "/outbound_routes"),
+    "RTE-12": ("After the external prefix", "/outbound_routes"),
+    "RTE-13": ("Ready masks", "/outbound_routes"),
+    "RTE-14": ("Remove and add on the left", "/outbound_routes"),
+    "RTE-15": ("Trunk of a rule", "/outbound_routes"),
+    "RTE-16": ("Dial pattern rule of the manual", "/outbound_routes"),
+    "RTE-17": ("Caller ID of a rule", "/outbound_routes"),
+    "RTE-18": ("Restrict to extensions", "/outbound_routes"),
+    "RTE-19": ("Overflow trunks", "/outbound_routes"),
+    "RTE-21": ("Several carriers", "/dialing_profiles"),
+    "FEA-02": ("Digits for an outside line", "/company"),
+    "FEA-03": ("Profile for overflows", "/company"),
+    "USR-01": ("User list and creation", "/users"),
+    "USR-02": ("Basic fields of a user", "/users"),
+    "USR-03": ("Save only when complete", "/users"),
+    "USR-06": ("Forced change of the password", "/users"),
+    "USR-07": ("Password rule", "/users"),
+    "USR-10": ("Status and access level", "/users"),
+    "USR-11": ("Administrator", "/users"),
+    "USR-14": ("Extension of a user", "/users"),
+    "USR-17": ("Start page", "/users"),
+    "USR-18": ("Modules", "/users"),
+    "USR-34": ("Audit trail", "/audit"),
+    "USR-35": ("Session rules", "/login"),
+    "CFG-01": ("Company", "/company"),
+    "CFG-11": ("Cost centres", "/cost_centres"),
+    "CFG-13": ("Menus and search", "every page"),
+    "CFG-16": ("Language", "every page"),
+    "SYS-17": ("Configuration generation", "/revisions"),
+    "SYS-22": ("Time and zone", "/company"),
+}
+
+# Row → what of it waits, and for what.
+WAITING = {
+    "EXT-04": "The name in the call report and on the panel card: call records and the live page.",
+    "EXT-05": "Filtering the call report by cost centre: the call report.",
+    "EXT-07": "Both results in the call report: call records.",
+    "EXT-14": "The switches voicemail, lock, follow-me, password call, recording and change of status: each comes with its effect.",
+    "EXT-24": "Follow-me “when unavailable” at the end of the ring time: follow-me.",
+    "EXT-26": "Picking up calls: the pickup codes (EXT-06, FEA-09).",
+    "EXT-28": "Our own web, desktop and mobile softphones (WebRTC); the codec on a status page: the live page.",
+    "TRK-04": "The Khomp protocol and its fields: Khomp trunks (TRK-16 to TRK-19).",
+    "TRK-07": "The list of openings in the appliance's firewall: the appliance.",
+    "TRK-08": "The green or red state of a registration on the screen: the live page (TRK-06).",
+    "TRK-09": "The green or red state of a registration on the screen: the live page (TRK-06).",
+    "TRK-10": "Counting refused addresses: the intrusion blocker (USR-36).",
+    "TRK-11": "The state on the screen: the live page (TRK-06).",
+    "RTE-06": "The changed number in the call log: call records.",
+    "RTE-07": "Destinations callback, queue and IVR: their parts.",
+    "RTE-08": "Destinations queue and IVR: their parts.",
+    "RTE-16": "CNL: the table of local areas (RTE-20).",
+    "RTE-17": "The queue's caller ID in the order: queues (QUE-02).",
+    "FEA-03": "Closed queues and hours that overflow: queues and hours; today a “telephone” destination uses the profile.",
+    "USR-02": "Avatar picture, work shift, team; address from a table of postal codes.",
+    "USR-14": "The softphone registering the person's extension, and the feature password (FEA-20).",
+    "USR-18": "Cost centres of a person in report filters: the call report.",
+    "CFG-01": "Use of the CNL (RTE-20).",
+    "CFG-13": "Menus of later parts.",
+    "CFG-16": "Voice prompts in Portuguese: announcements.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    tests = tests_by_row()
+    lines = ["# Features", "", "Row of the specification → screen → tests that prove it. Written by `python -m tests.features` from the",
+             "docstrings of the tests; do not edit by hand.", "", "| row | what | screen | tests |", "| --- | --- | --- | --- |"]  # fmt: skip
+    for row, (what, screen) in ROWS.items():
+        found = "<br>".join(f"`{name}`" for name in tests.get(row, []))
+        lines.append(f"| {row} | {what} | `{screen}` | {found} |")
+    lines += ["", "## Waiting", "", "Parts of rows above that wait for a later part of the product.", "", "| row | what waits, and for what |",
+              "| --- | --- |"]  # fmt: skip
+    lines += [f"| {row} | {what} |" for row, what in WAITING.items()]
+    return "\n".join(lines) + "\n"
+
+
+def tests_by_row() -> dict[str, list[str]]:
+    """Row → `folder/file::test` of every test whose docstring (or whose file's) names it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                for row in rows_in(ast.get_docstring(node) or ""):
+                    found.setdefault(row, []).append(f"{path.relative_to(TESTS)}::{node.name}")
+    return found
+
+
+def rows_in(text: str) -> list[str]:
+    """Every row a docstring names; `EXT-01 to EXT-05` counts as five."""
+    rows: list[str] = []
+    for match in ID.finditer(text):
+        area, first = match[1].split("-")
+        last = int(match[3]) if match[2] == area else int(first)
+        rows += [f"{area}-{number:02}" for number in range(int(first), last + 1)]
+    return list(dict.fromkeys(rows))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
