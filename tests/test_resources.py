@@ -446,7 +446,7 @@ def test_every_page_that_is_no_resource_opens_for_carla_and_for_davi_only_what_h
 
 
 def test_every_function_a_lane_is_asked_for_exists():
-    """style.md §3: web and jobs meet by name."""
+    """web and jobs meet by name only."""
     names = set()
     for file in [*(CHECKOUT / "appliance").rglob("*.py"), *(CHECKOUT / "web").rglob("*.py")]:
         for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
