@@ -252,7 +252,8 @@ class Choice(Kind):
     def column(self) -> Any:
         return String(40)
 
-    def options(self) -> list[tuple[str, str]]:
+    def options(self, row: Any = None) -> list[tuple[str, str]]:
+        """(word, label) of what may be chosen, for this row."""
         return [(word, str(label)) for word, label in self.labels.items()]
 
     def read(self, value: Any, reader: Reader) -> str | None:

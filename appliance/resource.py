@@ -166,6 +166,8 @@ class Resource:
         if users:
             raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
+        if hasattr(row, "check_delete"):
+            row.check_delete()
         secrets = {attr: value for attr, value in self.raw(row).items() if self._is_secret(attr) and value}
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
                        pending=self.applies, secrets=secrets)
@@ -176,7 +178,7 @@ class Resource:
     def _store(self, row: Any, check: bool = True) -> None:
         """Check the row's own rules, uniqueness and numbers, and write it."""
         with db.session.no_autoflush:
-            self._check_unique(row)
+            self.check_unique(row)
             if check and hasattr(row, "check"):
                 row.check()
         db.session.add(row)
@@ -193,7 +195,8 @@ class Resource:
         """The field a clash of numbers is shown at."""
         return next((name for name in ("number", "username", "rules") if name in self.fields), self.key)
 
-    def _check_unique(self, row: Any) -> None:
+    def check_unique(self, row: Any) -> None:
+        """Raises Refused when another row has a name or number of this one."""
         for spec in self.fields.values():
             column = inspect(self.model).columns[spec.attr]
             value = getattr(row, spec.attr)

@@ -17,6 +17,7 @@ from appliance.fields import Boolean, Field, Numbers
 from appliance.links import Destination, Rows
 from appliance.trunks.model import Extra
 from tests.build import make_user
+from web.login import stamp
 from web.sessions import IDLE_SECONDS, _key
 
 
@@ -33,7 +34,7 @@ class Visitor(FlaskClient):
     def is_person(self, user: Any) -> "Visitor":
         """From now on a session of this person."""
         self.token = secrets.token_urlsafe(32)
-        lanes.connection().set(_key(self.token), json.dumps({"user_id": user.id}), ex=IDLE_SECONDS)
+        lanes.connection().set(_key(self.token), json.dumps({"user_id": user.id, "stamp": stamp(user)}), ex=IDLE_SECONDS)
         self.set_cookie(f"bentevi_{settings.load().http_port}", self.token)
         return self
 

@@ -140,6 +140,8 @@ def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
     except Refused as why:
         db.session.rollback()
         return _problem(why)
+    if resource.word == "users":
+        crud.end_sessions_of_changed(row, values)
     crud.relay()
     return jsonify({**_shown(resource, row), **getattr(row, "generated", {})}), status
 

@@ -1,5 +1,6 @@
 """The bar of pending changes, the difference, applying with its steps, revisions and going back."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
@@ -12,7 +13,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import revision as files
-from appliance.telephony.difference import difference
+from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.render import Unfit
 from web import crud
 from web.login import current_user, needs
@@ -69,7 +70,17 @@ def pending() -> ResponseReturnValue:
         one = why.finding
         stored = {"code": one.code, "parameters": dict(one.parameters), "word": one.word, "row_id": one.row_id, "text": one.text}
         found, findings = [], [applying.told(stored)]
-    return render_template("apply/pending.html", changes=_in_words(changes.pending()), files=found, findings=findings)
+    return render_template("apply/pending.html", changes=_in_words(changes.pending()), files=_permitted(found), findings=findings)
+
+
+def _permitted(found: list[FileDifference]) -> list[FileDifference]:
+    """Only lines of rows the person may see; lines of no row are for those who may see revisions."""
+    def may(word: str) -> bool:
+        resource = resources.TABLE.get(word)
+        return current_user().may((resource.permission or resource.word) if resource else "revisions")
+
+    kept = (replace(file, hunks=tuple(hunk for hunk in file.hunks if may(hunk.origin[0]))) for file in found)
+    return [file for file in kept if file.hunks]
 
 
 def _in_words(found: list[changes.Change]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from appliance.fields import MISSING, Field, Reader
 from appliance.links import Rows
 from appliance.resource import Resource
 from web import htmx
-from web.login import current_user, needs
+from web.login import current_user, know, needs
 
 PAGE_ROWS = 50
 OPTIONS = 200  # up to so many rows a reference is a plain select; above it is typed and searched
@@ -245,7 +245,7 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
     if getattr(row, "generated", None):
         session["generated"] = row.generated
     if resource.word == "users":
-        _end_sessions_of_changed(row_id, values)
+        end_sessions_of_changed(row, values)
     relay()
     session["saved"] = _("Saved, to be applied.") if resource.applies and not attempt else _("Saved.")
     if attempt:
@@ -253,13 +253,14 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
     return redirect(resource.path(row.id))
 
 
-def _end_sessions_of_changed(user_id: int, values: dict[str, Any]) -> None:
-    """A person whose password or access was taken away is logged out at once."""
+def end_sessions_of_changed(user: Any, values: dict[str, Any]) -> None:
+    """A person whose password or access was taken away is logged out at once; who changed the own password stays here only."""
     from web import sessions
 
-    if user_id and user_id != current_user().id and (values.get("password") or values.get("active") is False):
-        with lanes.needs_redis():
-            sessions.forget_user(user_id)
+    if values.get("password") or values.get("active") is False:
+        sessions.forget_user(user.id)
+        if session.get("user_id") == user.id:
+            know(user)
 
 
 def relay() -> None:
