@@ -127,12 +127,17 @@ def first_start_() -> None:
 @contextmanager
 def rows() -> Iterator[None]:
     """The application inside its context, for commands that touch rows; they sign as the person at the machine."""
+    from sqlalchemy import inspect
+
     from appliance import changes  # rows and rules take half a second to load; most commands need none
     from appliance.app import bare_app
+    from appliance.db import db
 
     if not home().home.exists():
         raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
     with bare_app().app_context():
+        if not inspect(db.engine).has_table("company"):
+            raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield
 

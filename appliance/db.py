@@ -118,12 +118,13 @@ def unseal(text: str) -> str:
 
 
 def _fernet() -> Fernet:
-    return _cipher(settings.load().secrets / "key")
+    return _cipher(os.environ.get("BENTEVI_HOME", ""))
 
 
 @cache
-def _cipher(path: Path) -> Fernet:
-    return Fernet(secret_file(path, lambda: Fernet.generate_key().decode()).encode())
+def _cipher(_home: str) -> Fernet:
+    """The cipher of a home, made once per process: thousands of secrets are opened for one apply."""
+    return Fernet(secret_file(settings.load().secrets / "key", lambda: Fernet.generate_key().decode()).encode())
 
 
 def secret_file(path: Path, make: Any) -> str:

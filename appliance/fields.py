@@ -181,9 +181,10 @@ class Mask(Text):
 
     widget = "mask"
 
-    def __init__(self) -> None:
+    def __init__(self, models: "list[tuple[str, Any]] | None" = None) -> None:
         super().__init__(60)
         self.widget = "mask"
+        self.models = models or []  # (mask, label) offered ready-made
 
     def refine(self, text: str, reader: Reader) -> str | None:
         if not text:
@@ -427,7 +428,8 @@ def field(kind: Kind, label: Any, *, unique: bool = False, **say: Any) -> Mapped
     spec = Field(kind, label, **say)
     nullable = spec.optional and kind.empty is None
     target = [ForeignKey(f"{kind.word}.id")] if isinstance(kind, LinkedKind) else []
-    return mapped_column(kind.column(), *target, unique=unique, nullable=nullable, info={"field": spec})
+    # A secret is opened only where it is asked for, not with every row of a list.
+    return mapped_column(kind.column(), *target, unique=unique, nullable=nullable, info={"field": spec}, deferred=kind.secret)
 
 
 class LinkedKind(Kind):

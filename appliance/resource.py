@@ -29,6 +29,7 @@ class Resource:
     word: str
     label: Any
     one: Any
+    new: Any = ""                                     # "New extension": languages with genders need the whole text
     key: str = ""
     permission: str = ""
     group: str = ""                                   # heading of the menu
@@ -168,9 +169,8 @@ class Resource:
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
         if hasattr(row, "check_delete"):
             row.check_delete()
-        secrets = {attr: value for attr, value in self.raw(row).items() if self._is_secret(attr) and value}
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
-                       pending=self.applies, secrets=secrets)
+                       pending=self.applies, secrets=self.secrets_of(row))
         numbering.free(self.word, row.id)
         db.session.delete(row)
         db.session.flush()
@@ -204,7 +204,7 @@ class Resource:
                 continue
             twin = db.session.scalar(select(self.model).where(column == value, self.model.id != (row.id or 0)))
             if twin:
-                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s.", value=value, one=self.one,
+                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
                                 title=self.title(twin)), field=spec.name, link=self.path(twin.id))
 
     def _auditable(self, row: Any) -> dict[str, Any]:
@@ -215,16 +215,19 @@ class Resource:
 
     # ---------------------------------------------------------------------------------------------------- snapshots
 
-    def _is_secret(self, attr: str) -> bool:
-        return any(spec.attr == attr and spec.kind.secret for spec in self.fields.values())
-
-    def raw(self, row: Any) -> dict[str, Any]:
-        """Every column as stored, ids and secrets included; for snapshots within the machine only."""
-        return {attr.key: getattr(row, attr.key) for attr in inspect(self.model).column_attrs}
+    def secrets_of(self, row: Any) -> dict[str, str]:
+        """{attr: clear text} of a row's secrets that are set."""
+        found = {spec.attr: getattr(row, spec.attr) for spec in self.fields.values() if spec.kind.secret}
+        return {attr: value for attr, value in found.items() if value}
 
     def raw_without_secrets(self, row: Any) -> dict[str, Any]:
-        """Every column as stored, without the secrets: what a revision keeps of the row."""
-        return {attr: value for attr, value in self.raw(row).items() if not self._is_secret(attr)}
+        """Every column as stored, ids included, without the secrets: what a revision keeps of the row."""
+        return {attr: getattr(row, attr) for attr in self._plain_attrs}
+
+    @cached_property
+    def _plain_attrs(self) -> list[str]:
+        secret = {spec.attr for spec in self.fields.values() if spec.kind.secret}
+        return [attr.key for attr in inspect(self.model).column_attrs if attr.key not in secret]
 
     # --------------------------------------------------------------------------------------------------------- lists
 

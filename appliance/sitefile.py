@@ -22,6 +22,7 @@ from appliance.snapshots import in_dependency_order
 
 VERSION = 1
 LARGEST_BYTES = 20_000_000
+MOST_VALUES = 500_000  # a few aliases of aliases are a short file with billions of values
 Path = tuple[str | int, ...]
 
 
@@ -79,7 +80,7 @@ def read(text: str) -> Document:
         raise Mistakes([_("line %(line)s: this is not YAML: %(text)s", line=1, text=str(why)[:200])]) from why
     document, mistakes = Document({}, {}), list[str]()
     if not isinstance(node, MappingNode):
-        raise Mistakes([_("A site file is a list of sections, for example “extensions:”.")])
+        raise Mistakes([_("line %(line)s: A site file is a list of sections, for example “extensions:”.", line=1)])
     document.data = _plain(node, (), document, mistakes, set())
     if mistakes:
         raise Mistakes(mistakes)
@@ -90,6 +91,8 @@ def read(text: str) -> Document:
 
 def _plain(node: Node, path: Path, document: Document, mistakes: list[str], above: set[int]) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if len(document.lines) > MOST_VALUES:
+        raise Mistakes([document.mistake(path, _("The file holds more than %(most)s values.", most=MOST_VALUES))])
     if id(node) in above:
         mistakes.append(document.mistake(path, _("This refers to itself.")))
         return None

@@ -1,6 +1,7 @@
 """The bar of pending changes, the difference, applying with its steps, revisions and going back."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
@@ -8,9 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _, lazy_gettext as _l
 from sqlalchemy import select
 
-from appliance import applying, changes, resource as resources, settings, snapshots
+from appliance import applying, changes, db as ground, resource as resources, settings, snapshots
 from appliance.db import db
 from appliance.errors import Refused
+from appliance.fields import Choice, Field, Words
+from appliance.links import Destination, Rows
 from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import revision as files
 from appliance.telephony.difference import FileDifference, difference
@@ -47,7 +50,7 @@ def show(attempt_id: int) -> ResponseReturnValue:
 @needs("")
 def steps(attempt_id: int) -> ResponseReturnValue:
     """The steps alone; the page asks again while something may still happen."""
-    return render_template("apply/_steps.html", **_facts(attempt_id))
+    return render_template("apply/_steps.html", part=True, pending=changes.pending_by_author(), **_facts(attempt_id))
 
 
 def _facts(attempt_id: int) -> dict[str, Any]:
@@ -57,7 +60,8 @@ def _facts(attempt_id: int) -> dict[str, Any]:
     if "return" in by_name:
         names.append("return")
     shown = [(STEPS[name], by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
-    return {"attempt": attempt, "steps": shown, "findings": [applying.told(found) for found in attempt.findings]}
+    waits = attempt.state == "queued" and ground.now() - attempt.at > timedelta(seconds=5)
+    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": [applying.told(found) for found in attempt.findings]}
 
 
 @pages.get("/pending")
@@ -97,24 +101,34 @@ def _in_words(found: list[changes.Change]) -> list[dict[str, Any]]:
 def fields_in_words(resource: resources.Resource | None, change: changes.Change) -> list[tuple[str, str, str]]:
     """(label, before, after) of a change's fields."""
     names = list(dict.fromkeys([*change.before, *change.after]))
-    label = {name: str(spec.label) for name, spec in resource.fields.items()} if resource else {}
-    return [(label.get(name, name), _short(change.before.get(name)), _short(change.after.get(name))) for name in names
+    fields = resource.fields if resource else {}
+    return [(str(fields[name].label) if name in fields else name, _told(fields.get(name), change.before.get(name)),
+             _told(fields.get(name), change.after.get(name))) for name in names
             if change.before.get(name) not in (None, "", [], {}) or change.after.get(name) not in (None, "", [], {})]
 
 
-def _short(value: Any) -> str:
+def _told(spec: Field | None, value: Any) -> str:
+    """A value as its screen shows it: choices, destinations and lines by their labels."""
+    kind = spec.kind if spec else None
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if isinstance(value, dict):
-        return " ".join(f"{key} {_short(inner)}" if inner is not True else str(key) for key, inner in value.items())
+    if isinstance(kind, Rows) and isinstance(value, list):
+        return " · ".join(_line(kind, one) for one in value)
+    if isinstance(kind, Destination) and isinstance(value, dict):
+        return " ".join([kind.labels().get(word, word) if target is True else f"{kind.labels().get(word, word)} {target}"
+                         for word, target in value.items()])
+    labels = getattr(kind, "labels", {}) if isinstance(kind, Choice | Words) else {}
     if isinstance(value, list):
-        lines = [_line(one) if isinstance(one, dict) else str(one) for one in value]
-        return (" · " if value and isinstance(value[0], dict) else ", ").join(lines)
-    return "" if value is None else str(value)
+        return ", ".join(str(labels.get(one, one)) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    return "" if value is None else str(labels.get(value, value))
 
 
-def _line(one: dict[str, Any]) -> str:
-    return " ".join(f"{key}={_short(value)}" for key, value in one.items() if value not in (None, "", [], False, 0))
+def _line(kind: Rows, one: dict[str, Any]) -> str:
+    """A line inside a row: "Mask 9XXXXXXXX, Trunk Operadora"; what is empty or off is left out."""
+    said = [(kind.fields[name], value) for name, value in one.items() if name in kind.fields and value not in (None, "", [], False, 0)]
+    return ", ".join(str(spec.label) if value is True else f"{spec.label} {_told(spec, value)}" for spec, value in said)
 
 
 @pages.post("/restart")
@@ -148,6 +162,7 @@ def revision(number: int) -> ResponseReturnValue:
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
     kept = files.folder(machine, number).exists()
     return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
+                           restorable=number if kept and number != newest_number() else 0,
                            changes=_in_words(list(db.session.scalars(query))))
 
 

@@ -16,7 +16,7 @@ from appliance import applying, changes, lanes, masks, resource as resources
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader
-from appliance.links import Rows
+from appliance.links import Reference, References, Rows
 from appliance.resource import Resource
 from web import htmx
 from web.login import current_user, know, needs
@@ -215,7 +215,15 @@ def _form(resource: Resource, row: Any | None, values: dict[str, Any], messages:
     query = select(changes.Change).where(changes.Change.word == resource.word, changes.Change.row_id == row_id)
     last = list(db.session.scalars(query.order_by(changes.Change.id.desc()).limit(6))) if row is not None else []
     return render_template("edit.html", resource=resource, row=row, values=values, messages=messages, refusal=refusal, used=used,
-                           last=last, may_write=may_write(resource), generated=session.pop("generated", None))
+                           last=last, may_write=may_write(resource), missing=missing(resource), generated=session.pop("generated", None))
+
+
+def missing(resource: Resource) -> list[Resource]:
+    """What must exist before this form can be filled in: a required choice whose table is empty (RTE-02)."""
+    fields = list(resource.fields.values())
+    fields += [part for spec in fields if isinstance(spec.kind, Rows) for part in spec.kind.fields.values()]
+    words = [spec.kind.word for spec in fields if isinstance(spec.kind, Reference | References) and not spec.optional]
+    return [resources.TABLE[word] for word in dict.fromkeys(words) if not _count(resources.TABLE[word], ~false())]
 
 
 def posted(resource: Resource, form: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from flask import g
-from flask_babel import format_datetime, lazy_gettext as _l
+from flask_babel import format_datetime, format_decimal, lazy_gettext as _l
 
 from appliance.company.model import Company
 from appliance.db import db
@@ -47,4 +47,12 @@ def action(word: str) -> str:
     return str(ACTIONS.get(word, word))
 
 
-FILTERS = {"instant": instant, "seconds": seconds, "phone": pretty, "action": action}
+OURS = {"system": _l("the system"), "first start": _l("first start")}
+
+
+def ours(text: str) -> str:
+    """A name or a reason; what the program itself wrote there is translated."""
+    return str(OURS.get(text, text))
+
+
+FILTERS = {"ours": ours, "thousands": format_decimal, "instant": instant, "seconds": seconds, "phone": pretty, "action": action}

@@ -18,7 +18,8 @@ class CostCentre(Base):
 
 
 resource = Resource(
-    CostCentre, word="cost_centres", label=_l("Cost centres"), one=_l("cost centre"), key="name", group="people",
+    CostCentre, word="cost_centres", label=_l("Cost centres"), one=_l("cost centre"), new=_l("New cost centre"),
+    key="name", group="people",
     icon="category", columns=["name", "description"], search=["name", "description"], applies=False,
     tabs={_l("General"): ["name", "description"]},
     empty=_l("A cost centre says whom a call's cost belongs to. Create one and choose it in the extensions."),

@@ -43,7 +43,8 @@ class DialingProfile(Base):
 
 
 resource = Resource(
-    DialingProfile, word="dialing_profiles", label=_l("Dialing profiles"), one=_l("dialing profile"), key="name",
+    DialingProfile, word="dialing_profiles", label=_l("Dialing profiles"), one=_l("dialing profile"), new=_l("New dialing profile"),
+    key="name",
     group="telephony", icon="shield", columns=["name", "description", "outbound_routes", "premium_calls"],
     search=["name", "description"], tabs={_l("General"): ["name", "description", "outbound_routes", "premium_calls"]},
     empty=_l("A dialing profile says whom its extensions may call outside. Create the outbound routes first, then a profile."),

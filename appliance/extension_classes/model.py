@@ -35,7 +35,8 @@ class ExtensionClass(Base):
 
 
 resource = Resource(
-    ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), key="name", group="telephony",
+    ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), new=_l("New class"),
+    key="name", group="telephony",
     icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"], search=["name"],
     tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"]},
     empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),

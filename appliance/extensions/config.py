@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from appliance.db import db
 from appliance.dialing_profiles import config as profiles
+from appliance.extension_classes.model import ExtensionClass
 from appliance.extensions.model import Extension
 from appliance.sip import config as sip
 from appliance.telephony.render import render
@@ -15,16 +16,18 @@ def _facts() -> list[SimpleNamespace]:
     """What the templates receive, in order of number so that differences stay small."""
     kept = profiles.kept_extensions()
     premium = {profile.id for profile in profiles.profiles() if profile.premium_calls}
+    columns = (
+        Extension.id, Extension.number, Extension.name, Extension.devices, Extension.dialing_profile_id, Extension.pickup_group_id,
+        Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
+        ExtensionClass.simultaneous_calls,
+    )
+    query = select(*columns).join(ExtensionClass).order_by(Extension.number)
     return [
         SimpleNamespace(
-            word="extensions", id=row.id, number=row.number, name=row.name, devices=row.devices,
-            routes=profiles.context(row.dialing_profile_id, row.id, kept), premium=row.dialing_profile_id in premium,
-            caller_id=row.extension_class.caller_id, nat=row.extension_class.nat, pickup_group_id=row.pickup_group_id,
-            cost_centre_id=row.cost_centre_id,
-            ring_seconds=row.extension_class.ring_timeout_seconds,
-            simultaneous="yes" if row.extension_class.simultaneous_calls else "no",
+            **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
+            premium=row.dialing_profile_id in premium, simultaneous="yes" if row.simultaneous_calls else "no",
         )
-        for row in db.session.scalars(select(Extension).order_by(Extension.number))
+        for row in db.session.execute(query)
     ]
 
 

@@ -65,7 +65,8 @@ class Extension(Base):
 
 
 resource = Resource(
-    Extension, word="extensions", label=_l("Extensions"), one=_l("extension"), key="number", group="telephony", icon="phone",
+    Extension, word="extensions", label=_l("Extensions"), one=_l("extension"), new=_l("New extension"),
+    key="number", group="telephony", icon="phone",
     columns=["number", "name", "class", "dialing_profile", "pickup_group", "cost_centre"], search=["number", "name"],
     filters=["class", "dialing_profile", "pickup_group", "cost_centre"],
     tabs={_l("General"): ["number", "name", "password", "class", "dialing_profile"],

@@ -82,7 +82,8 @@ class InboundRoute(Base):
 
 
 resource = Resource(
-    InboundRoute, word="inbound_routes", label=_l("Inbound routes"), one=_l("inbound route"), key="name",
+    InboundRoute, word="inbound_routes", label=_l("Inbound routes"), one=_l("inbound route"), new=_l("New inbound route"),
+    key="name",
     group="telephony", icon="phone-incoming", columns=["name", "trunks", "rules", "description"],
     search=["name", "description"],
     tabs={_l("Rules"): ["name", "description", "trunks", "did", "did_destination", "rules", "allow_outbound"]},

@@ -42,7 +42,8 @@ class InternalRoute(Base):
 
 
 resource = Resource(
-    InternalRoute, word="internal_routes", label=_l("Internal routes"), one=_l("internal route"), key="name",
+    InternalRoute, word="internal_routes", label=_l("Internal routes"), one=_l("internal route"), new=_l("New internal route"),
+    key="name",
     group="telephony", icon="route", columns=["name", "description", "rules"], search=["name", "description"],
     tabs={_l("Rules"): ["name", "description", "rules"]}, destination="internal_route",
     empty=_l("An internal route gives a destination a short number to dial, for example 9 for the reception."),

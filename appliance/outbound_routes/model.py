@@ -35,9 +35,9 @@ _OVERFLOW = {
 }
 
 _RULE = {
-    "mask": part(Mask(), _l("Mask"), also="Tipo de ligação Padrão de Discagem", example="9XXXXXXXX",
+    "mask": part(Mask(MASK_MODELS), _l("Mask"), also="Tipo de ligação Padrão de Discagem", example="9XXXXXXXX",
                  help=_l("X any digit, Z 1-9, N 2-9, [2-5], a dot for the rest.")),
-    "enabled": part(Boolean(), _l("Enabled"), default=True, also="Habilitar"),
+    "enabled": part(Boolean(), _l("Rule enabled"), default=True, also="Habilitar"),
     "external_line": part(Boolean(), _l("After the external prefix"), default=False, also="Cód. Ligação externa",
                           help=_l("Dialled after the digits for an outside line; they are taken off first.")),
     "strip": part(Whole(0, 20), _l("Remove"), default=0, also="Remover Esquerda",
@@ -89,7 +89,8 @@ class OutboundRoute(Base):
 
 
 resource = Resource(
-    OutboundRoute, word="outbound_routes", label=_l("Outbound routes"), one=_l("outbound route"), key="name",
+    OutboundRoute, word="outbound_routes", label=_l("Outbound routes"), one=_l("outbound route"), new=_l("New outbound route"),
+    key="name",
     group="telephony", icon="phone-outgoing", columns=["name", "description", "rules"], search=["name", "description"],
     tabs={_l("Rules"): ["name", "description", "rules"]}, destination="outbound_route",
     empty=_l("An outbound route says by which trunk a number leaves. Create a trunk first, then a route with its masks."),

@@ -18,7 +18,8 @@ class PickupGroup(Base):
 
 
 resource = Resource(
-    PickupGroup, word="pickup_groups", label=_l("Pickup groups"), one=_l("pickup group"), key="name", group="telephony",
+    PickupGroup, word="pickup_groups", label=_l("Pickup groups"), one=_l("pickup group"), new=_l("New pickup group"),
+    key="name", group="telephony",
     icon="users", columns=["name", "description"], search=["name", "description"],
     tabs={_l("General"): ["name", "description"]},
     empty=_l("Extensions of one group may pick up each other's ringing calls. Create one and choose it in the extensions."),

@@ -164,6 +164,11 @@ class Trunk(Base):
             if found:
                 self.addresses = found
 
+    def translations(self) -> list[lines.Translation]:
+        """What the extra settings mean here."""
+        found = (lines.translate(key, value) for key, value in self.extra.items())
+        return [line for line in found if isinstance(line, lines.Translation)]
+
     @property
     def asterisk_name(self) -> str:
         """Name of its endpoint, aor and auth."""
@@ -183,7 +188,8 @@ def _lookup(host: str) -> list[str]:
 
 
 resource = Resource(
-    Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), key="name", group="telephony", icon="plug-connected",
+    Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), new=_l("New trunk"),
+    key="name", group="telephony", icon="plug-connected",
     columns=["name", "authentication", "host", "port", "caller_id", "call_limit", "enabled"], search=["name", "host", "username"],
     filters=["enabled", "authentication"],
     tabs={_l("General"): ["name", "enabled", "protocol", "authentication", "host", "port", "username", "password", "line",

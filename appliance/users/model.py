@@ -201,7 +201,7 @@ def _other_administrators(user_id: int) -> int:
 
 
 resource = Resource(
-    User, word="users", label=_l("Users"), one=_l("user"), key="login", group="people", icon="user",
+    User, word="users", label=_l("Users"), one=_l("user"), new=_l("New user"), key="login", group="people", icon="user",
     columns=["login", "name", "email", "access_level", "administrator", "active", "extension"], search=["login", "name", "email"],
     filters=["active", "access_level", "administrator"], applies=False, save_when_complete=True,
     tabs={_l("Registration"): ["name", "login", "email", "password", "must_change_password", "active"],

@@ -72,8 +72,9 @@ def test_random_edits_load_without_error_under_a_call(pbx, phone, carrier, count
     ana, bruno = make_extension("1000", dialing_profile=profile), make_extension("1001")
     single = make_class("Outra")
     pbx.apply()
-    call = phone(ana).call("1001")
-    there = phone(bruno).answer()
+    handset, other = phone(ana), phone(bruno)
+    call = handset.call("1001")
+    there = other.answer()
     assert call.talks_with(there)
     edits = [
         lambda number: make_extension(str(2000 + number), name=rng.choice(["Zé \"do\" Bar;", "a" * 80, "Ção <1>", "x]y[z"])),

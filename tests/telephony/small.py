@@ -14,6 +14,8 @@ from appliance.telephony.system_files import Secrets, system_files
 SECRETS = Secrets("actions-secret", "events-secret", "agi-token")
 PARTS = ("sip.pjsip.conf", "extensions.pjsip.conf", "secrets.pjsip.conf", "trunks.pjsip.conf", "queues.queues.conf",
          "extensions.extensions.conf")  # fmt: skip
+REST = "company.extensions.conf"  # contexts that the hand-written dialplan includes and this company does not use
+CONTEXTS = ("emergency", "own-numbers", "internal", "overflow-rules")
 SECRET_FILES = frozenset({"bentevi/secrets.pjsip.conf", "manager.conf", "bentevi-secrets.extensions.conf"})
 
 PJSIP = """; template: extensions.pjsip.conf.j2
@@ -111,7 +113,8 @@ def files(settings: Settings, **parts: str) -> dict[str, str]:
     texts = (transports, parts.get("pjsip", PJSIP), parts.get("auths", AUTHS), parts.get("trunks", TRUNKS),
              parts.get("queues", QUEUES), parts.get("dialplan", DIALPLAN))  # fmt: skip
     mine = {f"bentevi/{name}": text for name, text in zip(PARTS, texts, strict=True)}
-    return {**system_files(settings, SECRETS, PARTS), **mine}
+    rest = "".join(f"[bentevi-{name}]\nexten => s,1,Hangup()\n" for name in CONTEXTS)
+    return {**system_files(settings, SECRETS, (*PARTS, REST)), **mine, f"bentevi/{REST}": f"; template: {REST}\n{rest}"}
 
 
 def free_port() -> int:

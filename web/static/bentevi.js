@@ -18,7 +18,9 @@ function showFields(root = document) {
 function showSave() {
   all("form[data-complete]").forEach((form) => {
     const save = form.querySelector("[data-save]");
-    if (save) save.hidden = !form.checkValidity() || all("[data-required]", form).some((input) => !input.value);
+    if (!save) return;
+    save.hidden = !form.checkValidity() || all("[data-required]", form).some((input) => !input.value);
+    form.querySelector("[data-incomplete]").hidden = !save.hidden;
   });
 }
 
@@ -52,6 +54,13 @@ document.addEventListener("click", async (event) => {
     input.value = Array.from(random, (n) => letters[n % letters.length]).join("").replace(/(.)\1+/gi, "$1") + "a7@K";
     input.type = "text";
     input.dispatchEvent(new Event("input", { bubbles: true }));
+  } else if (button.dataset.menu !== undefined) {
+    const closed = document.querySelector(".page").classList.toggle("menu-closed");
+    document.cookie = `menu=${closed ? "closed" : "open"}; path=/; max-age=31536000; samesite=lax`;
+    return;
+  } else if (button.dataset.keys !== undefined) {
+    document.getElementById("keys").showModal();
+    return;
   } else if (button.dataset.theme) {
     document.cookie = `theme=${button.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
     location.reload();
@@ -70,7 +79,14 @@ document.addEventListener("input", (event) => {
   showFields();
   showSave();
 });
-document.addEventListener("change", () => { showFields(); showSave(); });
+document.addEventListener("change", (event) => {
+  if (event.target.dataset.fill && event.target.value) {  // a ready mask goes into its field
+    document.getElementById(event.target.dataset.fill).value = event.target.value;
+    event.target.value = "";
+  }
+  showFields();
+  showSave();
+});
 addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
