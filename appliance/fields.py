@@ -416,7 +416,7 @@ class Field:
 
     def read(self, value: Any, reader: Reader) -> Any:
         """Outside → stored, blanks included."""
-        if value is None or value == "" or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
+        if value is None or isinstance(value, str) and not value.strip() or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
             if not self.optional:
                 reader.refuse(_("Fill in this field."))
             return self.kind.empty

@@ -225,7 +225,7 @@ def link(page: str, direction: str) -> str:
 
 def twins(resource: Resource, row: Any, count: int) -> list[int]:
     """More rows like this one, put into the table at once; every third leaves what may be empty empty."""
-    raw = resource.raw(row)
+    raw = {attr.key: getattr(row, attr.key) for attr in inspect(resource.model).column_attrs}
     mapper = inspect(resource.model)
     rows = []
     for index in range(count):

@@ -47,7 +47,7 @@ def everything():
     """The rows as a file with their secrets, and how many rows each table has."""
     tables = [*(resource.model for resource in TABLE.values()), changes.Change, numbering.Number]
     counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
-    rows = [resource.raw(row) for resource in TABLE.values() for row in resource.rows()]
+    rows = [tuple(row) for table in tables for row in db.session.execute(select(table.__table__))]
     db.session.rollback()
     return counts, repr(rows)
 
@@ -145,7 +145,7 @@ def test_text_that_older_yaml_read_as_something_else_stays_text():
 
 def test_text_of_every_kind_survives_export_and_import():
     names = ["off", "0123", "13:00", "true", "null", "~", "- a", "a: b", "#x", "'", '"', "&a", "*a", "!t", "%", "@", "ção ñ 中", "1e3", "x #y",
-             "\u2028", "\u200b", "=1", "[a]", "{a}", "yes", "|", ">", "?"]
+             "a\u2028b", "\u200b", "=1", "[a]", "{a}", "yes", "|", ">", "?"]
     for name in names:
         make_cost_centre(name)
     text = sitefile.dump()
@@ -377,7 +377,7 @@ def test_a_broken_file_is_told_with_its_line_and_stores_nothing(seed):
             db.session.rollback()
             assert everything() == before, number
             assert why.found and all(WHERE.match(line) for line in why.found), (number, why.found)
-            keyed = [line for line in why.found if re.match(r"\w+ \d+, [\w.\[\]?\" -]+", line) or "YAML" in line or "bentevi" in line]
+            keyed = [line for line in why.found if re.match(r"\w+ \d+, [\w.\[\]?\" -]+", line) or "YAML" in line or "bentevi" in line or "extensions:" in line]
             assert keyed, (number, why.found)
         else:
             first = sitefile.dump()
@@ -400,5 +400,5 @@ def test_the_breakings_do_break():
 
 
 def test_the_unbroken_file_is_good():
-    assert len(load(GOOD).created) == 11
+    assert len(load(GOOD).created) == 10
     assert Path(CHECKOUT / "docs" / "padaria.yaml").exists()
