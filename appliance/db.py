@@ -58,6 +58,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("lower", 1, lambda text: text and str(text).lower(), deterministic=True)  # SQLite's own knows no Ó
 
 
 @event.listens_for(Engine, "begin")

@@ -23,6 +23,11 @@ from appliance.errors import Refused
 MISSING = object()  # "nothing was said about this field", as against an empty value
 
 
+def is_plain(value: Any) -> bool:
+    """Text or a whole number: what a file, the API and a form may mean by text. True is no text, half a character neither."""
+    return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and not re.search(r"[\ud800-\udfff]", value)
+
+
 @dataclass
 class Problem:
     """One thing that is wrong, and where: path of keys and indexes from the row's top."""
@@ -93,7 +98,7 @@ class Text(Kind):
         return String(self.limit)
 
     def read(self, value: Any, reader: Reader) -> str | None:
-        if not isinstance(value, str | int):
+        if not is_plain(value):
             return reader.refuse(_("Write text here."))
         text = str(value).strip()
         if len(text) > self.limit:
@@ -202,7 +207,7 @@ class Whole(Kind):
         return SqlInteger()
 
     def read(self, value: Any, reader: Reader) -> int | None:
-        if isinstance(value, bool) or not re.fullmatch(r"\s*-?\d{1,9}\s*", str(value)):
+        if not is_plain(value) or not re.fullmatch(r"\s*-?[0-9]{1,9}\s*", str(value)):
             return reader.refuse(_("Write a whole number."))
         number = int(value)
         if not self.least <= number <= self.most:
@@ -248,13 +253,14 @@ class Choice(Kind):
     def column(self) -> Any:
         return String(40)
 
-    def options(self) -> list[tuple[str, str]]:
+    def options(self, row: Any = None) -> list[tuple[str, str]]:
+        """(word, label) of what may be chosen, for this row."""
         return [(word, str(label)) for word, label in self.labels.items()]
 
     def read(self, value: Any, reader: Reader) -> str | None:
-        if value not in self.labels:
+        if not isinstance(value, str) or value not in self.labels:
             return reader.refuse(_("“%(value)s” is not one of: %(words)s.", value=value, words=", ".join(self.labels)))
-        return str(value)
+        return value
 
     def text(self, stored: Any) -> str:
         return str(self.labels.get(stored, stored or ""))
@@ -286,7 +292,7 @@ class Words(Kind):
         if not isinstance(value, list):
             return reader.refuse(_("Write a list."))
         for index, word in enumerate(value):
-            if word not in self.labels:
+            if not isinstance(word, str) or word not in self.labels:
                 reader.at(index).refuse(_("“%(value)s” is not one of: %(words)s.", value=word, words=", ".join(self.labels)))
             elif word in value[:index]:
                 reader.at(index).refuse(_("“%(value)s” stands twice in the list.", value=word))
@@ -319,7 +325,7 @@ class Numbers(Kind):
     def read(self, value: Any, reader: Reader) -> list[str] | None:
         if not isinstance(value, list):
             return reader.refuse(_("Write a list."))
-        numbers = [str(number) for number in value]
+        numbers = [str(number) if is_plain(number) else "?" for number in value]
         for index, number in enumerate(numbers):
             if not re.fullmatch(self.pattern, number):
                 reader.at(index).refuse(f"“{number}”: {self.explain}")
@@ -342,9 +348,11 @@ class Day(Kind):
 
     def read(self, value: Any, reader: Reader) -> Any:
         try:
-            return datetime.date.fromisoformat(str(value))
-        except ValueError:
+            if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(value)):
+                return datetime.date.fromisoformat(str(value))
+        except ValueError:  # no such day, as 2026-02-30
             return reader.refuse(_("Write a day as 2026-11-20."))
+        return reader.refuse(_("Write a day as 2026-11-20."))
 
     def show(self, stored: Any) -> Any:
         return stored.isoformat() if stored else None
@@ -362,7 +370,7 @@ class Secret(Kind):
         return Sealed()
 
     def read(self, value: Any, reader: Reader) -> str | None:
-        text = str(value)
+        text = str(value) if is_plain(value) else ""
         if not re.fullmatch(r"[!-~]{%d,80}" % self.least, text):
             return reader.refuse(_("At least %(least)s letters, digits or signs, without spaces or accents.", least=self.least))
         return text
@@ -408,7 +416,7 @@ class Field:
 
     def read(self, value: Any, reader: Reader) -> Any:
         """Outside → stored, blanks included."""
-        if value is None or value == "" or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
+        if value is None or isinstance(value, str) and not value.strip() or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
             if not self.optional:
                 reader.refuse(_("Fill in this field."))
             return self.kind.empty

@@ -9,12 +9,12 @@ from sqlalchemy import JSON, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from appliance import resource as resources
-from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader
+from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader, is_plain
 
 
 def _find(word: str, key: Any, reader: Reader) -> int | None:
     resource = resources.TABLE[word]
-    row = resource.find(key)
+    row = resource.find(key) if is_plain(key) else None
     if row is None:
         reader.refuse(_("There is no %(one)s “%(key)s”.", one=str(resource.one), key=key))
         return None

@@ -15,9 +15,10 @@ from sqlalchemy import String, cast, func, inspect, select
 from appliance import changes, numbering
 from appliance.db import db
 from appliance.errors import Refused
-from appliance.fields import MISSING, Field, Problem, Reader
+from appliance.fields import MISSING, Field, Problem, Reader, is_plain
 
 SINGLE_ID = 1
+LARGEST_ID = 2**31 - 1  # what an id can be on every database
 
 
 @dataclass
@@ -62,12 +63,14 @@ class Resource:
     # ------------------------------------------------------------------------------------------------ finding rows
 
     def get(self, row_id: int) -> Any | None:
-        return db.session.get(self.model, row_id)
+        return db.session.get(self.model, row_id) if 0 < row_id <= LARGEST_ID else None
 
     def find(self, key: Any) -> Any | None:
         """The row with this natural key."""
         if self.single:
             return self.get(SINGLE_ID)
+        if not is_plain(key) or "\0" in str(key):
+            return None  # no database can be asked for it
         column = getattr(self.model, self.fields[self.key].attr)
         return db.session.scalar(select(self.model).where(column == str(key)))
 
@@ -164,6 +167,8 @@ class Resource:
         if users:
             raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
+        if hasattr(row, "check_delete"):
+            row.check_delete()
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
                        pending=self.applies, secrets=self.secrets_of(row))
         numbering.free(self.word, row.id)
@@ -173,7 +178,7 @@ class Resource:
     def _store(self, row: Any, check: bool = True) -> None:
         """Check the row's own rules, uniqueness and numbers, and write it."""
         with db.session.no_autoflush:
-            self._check_unique(row)
+            self.check_unique(row)
             if check and hasattr(row, "check"):
                 row.check()
         db.session.add(row)
@@ -190,7 +195,8 @@ class Resource:
         """The field a clash of numbers is shown at."""
         return next((name for name in ("number", "username", "rules") if name in self.fields), self.key)
 
-    def _check_unique(self, row: Any) -> None:
+    def check_unique(self, row: Any) -> None:
+        """Raises Refused when another row has a name or number of this one."""
         for spec in self.fields.values():
             column = inspect(self.model).columns[spec.attr]
             value = getattr(row, spec.attr)
@@ -227,13 +233,20 @@ class Resource:
 
     def matching(self, text: str) -> Any:
         """A condition: one of the searched fields holds the text, whatever its case."""
-        pattern = f"%{text.lower()}%"
         columns = [getattr(self.model, self.fields[name].attr) for name in self.search]
-        clauses = [func.lower(cast(column, String)).like(pattern) for column in columns]
+        clauses = [func.lower(cast(column, String)).contains(text.lower().replace("\0", ""), autoescape=True) for column in columns]
         condition = clauses[0]
         for clause in clauses[1:]:
             condition = condition | clause
         return condition
+
+
+def row_id(text: str) -> int:
+    """A number of a row as an address gives it. Raises ValueError for what no row can have."""
+    number = int(text)
+    if not 0 <= number <= LARGEST_ID:
+        raise ValueError(text)
+    return number
 
 
 TABLE: dict[str, Resource] = {}

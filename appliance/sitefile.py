@@ -15,13 +15,14 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from appliance import planned, resource as resources
 from appliance.db import db
 from appliance.errors import Refused
-from appliance.fields import Choice, Field, Words
+from appliance.fields import Choice, Field, Reader, Words
 from appliance.links import Destination, Reference, References, Rows
 from appliance.resource import Resource
 from appliance.snapshots import in_dependency_order
 
 VERSION = 1
 LARGEST_BYTES = 20_000_000
+MOST_VALUES = 500_000  # a few aliases of aliases are a short file with billions of values
 Path = tuple[str | int, ...]
 
 
@@ -79,17 +80,19 @@ def read(text: str) -> Document:
         raise Mistakes([_("line %(line)s: this is not YAML: %(text)s", line=1, text=str(why)[:200])]) from why
     document, mistakes = Document({}, {}), list[str]()
     if not isinstance(node, MappingNode):
-        raise Mistakes([_("A site file is a list of sections, for example “extensions:”.")])
+        raise Mistakes([_("line %(line)s: A site file is a list of sections, for example “extensions:”.", line=1)])
     document.data = _plain(node, (), document, mistakes, set())
     if mistakes:
         raise Mistakes(mistakes)
-    if document.data.get("bentevi") != VERSION:
+    if document.data.get("bentevi") != VERSION or document.data["bentevi"] is True:
         raise Mistakes([document.mistake(("bentevi",), _("A site file begins with “bentevi: 1”."))])
     return document
 
 
 def _plain(node: Node, path: Path, document: Document, mistakes: list[str], above: set[int]) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if len(document.lines) > MOST_VALUES:
+        raise Mistakes([document.mistake(path, _("The file holds more than %(most)s values.", most=MOST_VALUES))])
     if id(node) in above:
         mistakes.append(document.mistake(path, _("This refers to itself.")))
         return None
@@ -183,9 +186,20 @@ def _first_pass(named: list[Resource], entries: dict[str, Any], document: Docume
             row = resource.find(values.get(resource.key))
             if row is None:
                 row = _new(resource, path, values, document, report, mistakes)
+            else:
+                _look_at(resource, path, values, document, mistakes)
             if row is not None:
                 rows[path] = row
     return rows
+
+
+def _look_at(resource: Resource, path: Path, values: dict[str, Any], document: Document, mistakes: list[str]) -> None:
+    """What is wrong with the plain fields of a row that exists, so that it is told together with what is wrong with new ones."""
+    plain = {name: value for name, value in values.items() if name in resource.fields
+             and not resource.fields[name].kind.defers and not resource.fields[name].kind.secret}
+    reader = Reader()
+    resource.read(plain, reader, new=False)
+    mistakes += [document.mistake((*path, *problem.path), problem.text) for problem in reader.problems]
 
 
 def _new(resource: Resource, path: Path, values: dict[str, Any], document: Document, report: Report, mistakes: list[str]) -> Any:

@@ -53,8 +53,9 @@ def restore(number: int) -> int:
         for row in list(resource.rows()):
             numbering.free(resource.word, row.id)
     for resource in ordered:
+        shown = _step_aside(resource, rows.get(resource.word, []))
         for values in rows.get(resource.word, []):
-            changed += _restore_row(resource, values)
+            changed += _restore_row(resource, values, shown.get(values["id"]))
     for resource in reversed(ordered):
         kept = {values["id"] for values in rows.get(resource.word, [])}
         for row in list(resource.rows()):
@@ -72,21 +73,43 @@ def restore_row(word: str, row_id: int, number: int) -> bool:
     values = next((row for row in load(number).get(word, []) if row["id"] == row_id), None)
     if values is None:
         raise Refused(_("Revision %(number)s does not have this row.", number=number))
+    for spec in resource.fields.values():
+        for other, target in spec.kind.refers(values.get(spec.attr)):
+            if resources.TABLE[other].get(target) is None and not (spec.optional and isinstance(spec.kind, LinkedKind)):
+                raise Refused(_("In revision %(number)s this row points at a %(one)s that is no longer there.", number=number,
+                                one=resources.TABLE[other].one))
     changed = _restore_row(resource, values)
     row = resource.get(row_id)
+    with db.session.no_autoflush:
+        if hasattr(row, "check"):
+            row.check()
     if hasattr(row, "numbers"):
         numbering.claim(word, row_id, f"{resource.one} {resource.title(row)}", row.numbers())
     return changed
 
 
-def _restore_row(resource: Resource, values: dict[str, Any]) -> bool:
+def _step_aside(resource: Resource, rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Rows that have a name or number another row is to get back give it up first; what they showed until then, by id."""
+    shown: dict[int, dict[str, Any]] = {}
+    for attr, column in inspect(resource.model).columns.items():
+        owners = {values[attr]: values["id"] for values in rows if column.unique and values.get(attr)}
+        for row in resource.rows():
+            value = getattr(row, attr)
+            if isinstance(value, str) and owners.get(value, row.id) != row.id:
+                shown[row.id] = resource.show(row)
+                setattr(row, attr, f"{value[:3]}~{row.id}")
+    db.session.flush()
+    return shown
+
+
+def _restore_row(resource: Resource, values: dict[str, Any], shown: dict[str, Any] | None = None) -> bool:
     columns = inspect(resource.model).columns
     stored = {key: _typed(columns[key], value) for key, value in values.items() if key in columns}
     for key, column in columns.items():  # a row outside the snapshot (a cost centre) may be gone
         if column.foreign_keys and stored.get(key) is not None and not _exists(column, stored[key]):
             stored[key] = None
     row = resource.get(values["id"])
-    before = resource.show(row) if row else {}
+    before = shown or (resource.show(row) if row else {})
     if row is None:
         row = resource.model(**stored, **changes.secrets_of_deleted(resource.word, values["id"]))
         _fill_secrets(resource, row)
@@ -97,6 +120,8 @@ def _restore_row(resource: Resource, values: dict[str, Any]) -> bool:
                 setattr(row, key, value)
         if not db.session.is_modified(row):
             return False
+    with db.session.no_autoflush:
+        resource.check_unique(row)
     db.session.flush()
     after = resource.show(row)
     differing = [name for name in after if before.get(name) != after[name]]

@@ -34,6 +34,10 @@ def make_class(name: str, **values: Any) -> Any:
     return make("extension_classes", name=name, **values)
 
 
+def make_cost_centre(name: str, **values: Any) -> Any:
+    return make("cost_centres", name=name, **values)
+
+
 def make_trunk(name: str, port: int, **values: Any) -> Any:
     """A by-IP trunk to a carrier on this machine."""
     return make("trunks", **{"name": name, "host": "127.0.0.1", "port": port} | values)

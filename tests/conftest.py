@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from flask import Flask
@@ -32,9 +33,12 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def whole_app(home: Path) -> Flask:
     """The application on the session's home; needed once, because routes are made once."""
+    from tests.visitor import Visitor
     from web.app import create_app
 
-    return create_app()
+    app = create_app()
+    app.test_client_class = Visitor
+    return app
 
 
 @pytest.fixture
@@ -48,6 +52,14 @@ def app(whole_app: Flask) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
+def client(app: Flask) -> "Visitor":
     """A browser without pictures, not logged in."""
-    return app.test_client()
+    return cast("Visitor", app.test_client())
+
+
+@pytest.fixture
+def carla(client: "Visitor") -> "Visitor":
+    """A browser of Carla, the administrator."""
+    from appliance.users.model import by_login
+
+    return client.is_person(by_login("carla"))

@@ -20,9 +20,9 @@ from web.login import needs
 MOST_ROWS = 500
 
 spec = SpecTree(
-    "flask", title="Bentevi", version="v1", path="api/v1", filename="openapi.json", annotations=False, openapi_version="3.1.0",
+    "flask", title="Bentevi", version="v1", path="spectree", annotations=False, openapi_version="3.1.0", page_templates={},
     naming_strategy=lambda model: model.__name__, mode="strict",
-)
+)  # its path is only what it leaves out: with api/v1 the description was empty
 
 
 class Problem(BaseModel):
@@ -69,7 +69,8 @@ def connect(app: Flask) -> None:
     for resource in resources.TABLE.values():
         app.register_blueprint(_blueprint(resource))
     app.register_blueprint(_applies())
-    spec.register(app)
+    spec.app = app
+    app.add_url_rule("/api/v1/openapi.json", "openapi", needs("")(lambda: jsonify(spec.spec)))
 
 
 def _described(function: Any, name: str, tag: str, sent: Any, *answers: Any, **more: Any) -> Any:
@@ -123,7 +124,7 @@ def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
         abort(403)
     try:
         values = request.get_json()
-    except BadRequest:
+    except (BadRequest, RecursionError):
         return _problem(Refused(_("The body is not JSON.")))
     if not isinstance(values, dict):
         return _problem(Refused(_("Write the fields of the row as a JSON object.")))
@@ -139,6 +140,8 @@ def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
     except Refused as why:
         db.session.rollback()
         return _problem(why)
+    if resource.word == "users":
+        crud.end_sessions_of_changed(row, values)
     crud.relay()
     return jsonify({**_shown(resource, row), **getattr(row, "generated", {})}), status
 

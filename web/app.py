@@ -11,6 +11,7 @@ from flask_babel import get_locale, gettext as _
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from appliance import app as ground, applying, changes, db, lanes, resource as resources, settings
 from appliance.company.model import Company
@@ -36,6 +37,13 @@ def N_(text: str) -> str:  # noqa: N802  the usual mark for texts translated lat
     return text
 
 
+class RowId(IntegerConverter):
+    """A whole number of an address: what no row can have is not found."""
+
+    def __init__(self, url_map: Any) -> None:
+        super().__init__(url_map, max=resources.LARGEST_ID)
+
+
 def create_app() -> Flask:
     """Everything a browser and the API see."""
     app = ground.bare_app(_language)
@@ -44,6 +52,7 @@ def create_app() -> Flask:
         SESSION_COOKIE_SECURE=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, MAX_CONTENT_LENGTH=64 * 2**20,
         MAX_FORM_MEMORY_SIZE=8 * 2**20, MAX_FORM_PARTS=50_000, RATELIMIT_STORAGE_URI=settings.load().redis_url.replace("unix://", "redis+unix://"),
     )
+    app.url_map.converters["int"] = RowId
     app.session_interface = Sessions()
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # nginx is the one hop
     app.before_request(_only_read)

@@ -1,5 +1,6 @@
 """The bar of pending changes, the difference, applying with its steps, revisions and going back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from appliance.fields import Choice, Field, Words
 from appliance.links import Destination, Rows
 from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import revision as files
-from appliance.telephony.difference import difference
+from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.render import Unfit
 from web import crud
 from web.login import current_user, needs
@@ -73,7 +74,17 @@ def pending() -> ResponseReturnValue:
         one = why.finding
         stored = {"code": one.code, "parameters": dict(one.parameters), "word": one.word, "row_id": one.row_id, "text": one.text}
         found, findings = [], [applying.told(stored)]
-    return render_template("apply/pending.html", changes=_in_words(changes.pending()), files=found, findings=findings)
+    return render_template("apply/pending.html", changes=_in_words(changes.pending()), files=_permitted(found), findings=findings)
+
+
+def _permitted(found: list[FileDifference]) -> list[FileDifference]:
+    """Only lines of rows the person may see; lines of no row are for those who may see revisions."""
+    def may(word: str) -> bool:
+        resource = resources.TABLE.get(word)
+        return current_user().may((resource.permission or resource.word) if resource else "revisions")
+
+    kept = (replace(file, hunks=tuple(hunk for hunk in file.hunks if may(hunk.origin[0]))) for file in found)
+    return [file for file in kept if file.hunks]
 
 
 def _in_words(found: list[changes.Change]) -> list[dict[str, Any]]:
@@ -134,7 +145,7 @@ def restart() -> ResponseReturnValue:
 @needs("revisions")
 def revisions() -> ResponseReturnValue:
     """Every configuration that was in force, newest first."""
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=resources.row_id)
     query = select(Revision).order_by(Revision.number.desc()).limit(crud.PAGE_ROWS)
     found = list(db.session.scalars(query.where(Revision.number < before) if before else query))
     failed = list(db.session.scalars(select(Attempt).where(Attempt.state == "failed").order_by(Attempt.id.desc()).limit(5)))
@@ -146,7 +157,7 @@ def revisions() -> ResponseReturnValue:
 def revision(number: int) -> ResponseReturnValue:
     """What a revision changed against the one before (or another), in words and lines."""
     row = db.session.get(Revision, number) or abort(404)
-    against = request.args.get("against", number - 1, type=int)
+    against = request.args.get("against", number - 1, type=resources.row_id)
     machine = settings.load()
     found = difference(files.files_of(machine, against), files.files_of(machine, number), applying.hidden_files())
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)

@@ -44,7 +44,7 @@ def _asked() -> Select[tuple[Change]]:
         query = query.where(Change.word == request.args["word"])
     if request.args.get("user"):
         query = query.where(Change.user_name.contains(request.args["user"], autoescape=True))
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=resources.row_id)
     return query.where(Change.id < before) if before else query
 
 
@@ -60,5 +60,5 @@ def _lines(query: Select[tuple[Change]]) -> Iterator[str]:
             for label, before, after in fields_in_words(resource, change) or [("", "", "")]:
                 cells = [instant(change.at), change.user_name, change.address, change.word, change.row_title, change.action, label,
                          before, after]
-                writer.writerow(["'" + cell if cell[:1] in "=+-@" and cell else cell for cell in cells])
+                writer.writerow(["'" + cell if cell[:1] in set("=+-@\t\r\n") else cell for cell in cells])
         yield out.getvalue()

@@ -3,13 +3,14 @@
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
 from appliance import applying, changes, lanes, masks, resource as resources
 from appliance.db import db
@@ -18,7 +19,7 @@ from appliance.fields import MISSING, Field, Reader
 from appliance.links import Reference, References, Rows
 from appliance.resource import Resource
 from web import htmx
-from web.login import current_user, needs
+from web.login import current_user, know, needs
 
 PAGE_ROWS = 50
 OPTIONS = 200  # up to so many rows a reference is a plain select; above it is typed and searched
@@ -91,7 +92,7 @@ def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listi
     name, descending = sort.lstrip("-"), sort.startswith("-")
     if name not in sortable(resource):
         name, descending, sort = sortable(resource)[0] if sortable(resource) else "", False, ""
-    column = getattr(resource.model, resource.fields[name].attr) if name else resource.model.id
+    column = _comparable(getattr(resource.model, resource.fields[name].attr) if name else resource.model.id)
     query = select(resource.model).where(condition)
     backwards = bool(arguments.get("before"))
     cursor = _read_cursor(arguments.get("before") or arguments.get("after") or "")
@@ -102,16 +103,23 @@ def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listi
         beyond = column > value if up else column < value
         same = and_(column == value, resource.model.id > row_id if up else resource.model.id < row_id)
         query = query.where(or_(beyond, same))
-    found = list(db.session.scalars(query.order_by(*order).limit(limit + 1)))
-    more, rows = len(found) > limit, found[:limit]
+    found = list(db.session.execute(query.add_columns(column.label("at")).order_by(*order).limit(limit + 1)))
+    more, found = len(found) > limit, found[:limit]
     if backwards:
-        rows.reverse()
-    page = Listing(rows, _count(resource, condition), _count(resource, ~false()), sort)
-    if rows and (more or backwards):
-        page.after = _cursor(rows[-1], column.key)
-    if rows and (cursor and (more or not backwards)):
-        page.before = _cursor(rows[0], column.key)
+        found.reverse()
+    page = Listing([row for row, _value in found], _count(resource, condition), _count(resource, ~false()), sort)
+    if found and (more or backwards):
+        page.after = _cursor(*found[-1])
+    if found and (cursor and (more or not backwards)):
+        page.before = _cursor(*found[0])
     return page
+
+
+def _comparable(column: Any) -> Any:
+    """The column as a page can go on after one of its values: an empty one comes first, no and yes are 0 and 1."""
+    if column.type.python_type is bool:
+        return cast(column, Integer)
+    return func.coalesce(column, -1 if column.type.python_type is int else "") if column.expression.nullable else column
 
 
 def _conditions(resource: Resource, arguments: Any) -> Any:
@@ -132,8 +140,8 @@ def _count(resource: Resource, condition: Any) -> int:
     return db.session.scalar(select(func.count()).select_from(resource.model).where(condition)) or 0
 
 
-def _cursor(row: Any, key: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([getattr(row, key), row.id]).encode()).decode().rstrip("=")
+def _cursor(row: Any, value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps([value, row.id]).encode()).decode().rstrip("=")
 
 
 def _read_cursor(text: str) -> tuple[Any, int] | None:
@@ -194,7 +202,7 @@ def options(resource: Resource) -> ResponseReturnValue:
 def show_form(resource: Resource, row: Any | None) -> ResponseReturnValue:
     """The form of a row, or an empty one."""
     if row is None:
-        given = {name: value for name, value in request.args.items() if name in resource.fields}
+        given = {name: value for name, value in request.args.items() if name in resource.fields and resource.fields[name].kind.schema is str}
         values = {name: spec.initial() for name, spec in resource.fields.items()} | given
     else:
         values = {name: spec.kind.show(spec.kind.empty) for name, spec in resource.fields.items() if spec.input_only} | resource.show(row)
@@ -246,7 +254,7 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
     if getattr(row, "generated", None):
         session["generated"] = row.generated
     if resource.word == "users":
-        _end_sessions_of_changed(row_id, values)
+        end_sessions_of_changed(row, values)
     relay()
     session["saved"] = _("Saved, to be applied.") if resource.applies and not attempt else _("Saved.")
     if attempt:
@@ -254,13 +262,14 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
     return redirect(resource.path(row.id))
 
 
-def _end_sessions_of_changed(user_id: int, values: dict[str, Any]) -> None:
-    """A person whose password or access was taken away is logged out at once."""
+def end_sessions_of_changed(user: Any, values: dict[str, Any]) -> None:
+    """A person whose password or access was taken away is logged out at once; who changed the own password stays here only."""
     from web import sessions
 
-    if user_id and user_id != current_user().id and (values.get("password") or values.get("active") is False):
-        with lanes.needs_redis():
-            sessions.forget_user(user_id)
+    if values.get("password") or values.get("active") is False:
+        sessions.forget_user(user.id)
+        if session.get("user_id") == user.id:
+            know(user)
 
 
 def relay() -> None:
@@ -291,7 +300,7 @@ def delete_many(resource: Resource) -> ResponseReturnValue:
     """Remove the chosen rows; all of them or none."""
     if not may_write(resource):
         abort(403)
-    rows = [row_of(resource, int(text)) for text in request.form.getlist("row") if text.isdigit()]
+    rows = [row_of(resource, int(text)) for text in request.form.getlist("row") if re.fullmatch("[0-9]{1,10}", text)]
     try:
         for row in rows:
             resource.delete(row)

@@ -1,5 +1,6 @@
 """Logging in, who the person is, what they may open."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,7 +11,7 @@ from flask_babel import gettext as _
 
 from appliance import changes, first_start
 from appliance.changes import Actor
-from appliance.db import db
+from appliance.db import db, digest
 from appliance.users import password as passwords
 from appliance.users.model import User, by_login
 from web import htmx, sessions
@@ -72,7 +73,18 @@ def identify() -> ResponseReturnValue | None:
 
 def _from_session() -> User | None:
     user = db.session.get(User, session["user_id"]) if session.get("user_id") else None
-    return user if user and user.active else None
+    return user if user and user.active and session.get("stamp") == stamp(user) else None
+
+
+def stamp(user: User) -> str:
+    """What a session remembers of a password: whoever changes it, by whatever way, ends the sessions of that person."""
+    return digest(user.password)[:16]
+
+
+def know(user: User) -> None:
+    """This session is of this person from now on, under a new name."""
+    session["user_id"], session["stamp"] = user.id, stamp(user)
+    session.renew()  # type: ignore[attr-defined]
 
 
 def _from_token() -> User | None:
@@ -117,8 +129,7 @@ def check_login() -> ResponseReturnValue:
     if not right or user is None:
         return _refused(login, _("Login or password is wrong."))
     session.clear()
-    session["user_id"] = user.id
-    session.renew()  # type: ignore[attr-defined]
+    know(user)
     return redirect(_start_of(user, request.args.get("next", "")))
 
 
@@ -128,7 +139,7 @@ def _refused(login: str, message: str) -> ResponseReturnValue:
 
 def _start_of(user: User, wanted: str) -> str:
     """Where the person came from, the chosen start page, or the first that is permitted."""
-    if wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and wanted != "/":
+    if re.fullmatch(r"/[!-.0-\[\]-~][!-\[\]-~]*", wanted):  # a place of ours: browsers read //, /\ and a tab as another host
         return wanted
     if user.start_page and user.may(user.start_page):
         return f"/{user.start_page}"
@@ -159,7 +170,7 @@ def change_password() -> ResponseReturnValue:
             if user.login == "admin":
                 first_start.forget_first_password()
             sessions.forget_user(user.id)
-            session.renew()  # type: ignore[attr-defined]
+            know(user)
             return redirect(_start_of(user, ""))
     return render_template("password.html", message=message), 422 if message else 200
 

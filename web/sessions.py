@@ -71,10 +71,11 @@ class Sessions(SessionInterface):
 def forget_user(user_id: int) -> None:
     """End every session of a person, for example when the password changes."""
     redis = lanes.connection()
-    for key in redis.scan_iter("session:*", count=500):
-        stored = redis.get(key)
-        if stored and json.loads(stored).get("user_id") == user_id:
-            redis.delete(key)
+    with lanes.needs_redis():
+        for key in redis.scan_iter("session:*", count=500):
+            stored = redis.get(key)
+            if stored and json.loads(stored).get("user_id") == user_id:
+                redis.delete(key)
 
 
 def _key(token: str) -> str:

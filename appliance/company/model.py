@@ -29,10 +29,10 @@ class Company(Base):
         help=_l("Put before numbers that are shown or compared without one."),
     )
     country_code: Mapped[str] = field(
-        Pattern(3, r"[1-9]\d{0,2}", _l("One to three digits, for example 55.")), _l("Country code (DDI)"), default="55", also="DDI",
+        Pattern(3, r"[1-9][0-9]{0,2}", _l("One to three digits, for example 55.")), _l("Country code (DDI)"), default="55", also="DDI",
     )
     cnl: Mapped[str] = field(
-        Pattern(6, r"\d{1,6}", _l("Only digits.")), _l("Local area code (CNL)"), optional=True, default="", also="CNL zona conurbada",
+        Pattern(6, r"[0-9]{1,6}", _l("Only digits.")), _l("Local area code (CNL)"), optional=True, default="", also="CNL zona conurbada",
     )
     timezone: Mapped[str] = field(
         Text(40), _l("Time zone"), default="America/Sao_Paulo", also="Fuso horário",
@@ -48,7 +48,7 @@ class Company(Base):
         help=_l("Dialled before the number by outbound rules that ask for it."),
     )
     emergency_numbers: Mapped[list[str]] = field(
-        Numbers(r"1\d{2}", _l("three digits beginning with 1")), _l("Emergency numbers"), default=lambda: list(EMERGENCY),
+        Numbers(r"1[0-9]{2}", _l("three digits beginning with 1")), _l("Emergency numbers"), default=lambda: list(EMERGENCY),
         also="Emergência 190 192 193",
         help=_l("Always pass, from every extension, by every trunk; with the outside-line digits too."),
     )

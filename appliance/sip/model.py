@@ -29,7 +29,7 @@ class Sip(Base):
         help=_l("Address that peers outside the local networks see in SIP and audio."),
     )
     local_networks: Mapped[list[str]] = field(
-        Numbers(r"[0-9a-fA-F.:]+/\d{1,3}", _l("write a network such as 192.168.0.0/16")), _l("Local networks"), optional=True,
+        Numbers(r"[0-9a-fA-F.:]+/[0-9]{1,3}", _l("write a network such as 192.168.0.0/16")), _l("Local networks"), optional=True,
         default=lambda: list(PRIVATE), restart=True, help=_l("Peers in these networks get the local address."),
     )
     general_lines: Mapped[str] = field(

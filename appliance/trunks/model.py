@@ -143,9 +143,10 @@ class Trunk(Base):
         """usuario:senha@host/tronco, as old manuals write it (TRK-09)."""
         if not self.registration:
             return
-        match = re.fullmatch(r"([\w.+-]+):([!-~]+)@([\w.-]+)(?::(\d{1,5}))?(?:/([\w.+-]+))?", self.registration)
+        user = r"[A-Za-z0-9_.+-]{1,40}"
+        match = re.fullmatch(rf"({user}):([!-~]{{1,80}})@([A-Za-z0-9.-]{{1,100}})(?::([0-9]{{1,5}}))?(?:/({user}))?", self.registration)
         self.registration = ""
-        if not match:
+        if not match or not 0 < int(match[4] or 5060) < 65536:
             raise Refused(_("Write it as usuario:senha@host/tronco."), field="registration")
         self.authentication = SENDS
         self.username, self.password, self.host = match[1], match[2], match[3]

@@ -41,6 +41,10 @@ class StartPage(Choice):
     def labels(self) -> dict[str, Any]:  # type: ignore[override]
         return _start_pages()
 
+    def options(self, row: Any = None) -> list[tuple[str, str]]:
+        """For a person: only pages that person may open (USR-17)."""
+        return [(word, label) for word, label in super().options() if not word or row is None or row.may(word)]
+
     @labels.setter
     def labels(self, _labels: dict[str, Any]) -> None:
         """The table of menus is the only source."""
@@ -116,7 +120,7 @@ class User(Base):
     birth_on: Mapped[date | None] = field(Day(), _l("Day of birth"), optional=True, default=None, also="Data Nascimento")
     gender: Mapped[str] = field(Text(20), _l("Gender"), optional=True, default="", also="Gênero")
     postal_code: Mapped[str] = field(
-        Pattern(9, r"\d{5}-?\d{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
+        Pattern(9, r"[0-9]{5}-?[0-9]{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
     )
     street: Mapped[str] = field(Text(120), _l("Street"), optional=True, default="", also="Endereço")
     house_number: Mapped[str] = field(Text(10), _l("House number"), optional=True, default="", also="Número")
@@ -131,16 +135,28 @@ class User(Base):
     extension: Mapped[Extension | None] = relationship()
 
     def check(self) -> None:
-        """One person per e-mail; somebody stays administrator."""
+        """One person per login and e-mail, whichever of the two is typed; somebody stays administrator."""
         self.login, self.email = self.login.lower(), (self.email or "").lower() or ""
         if self.email:
             twin = db.session.scalar(select(User).where(func.lower(User.email) == self.email, User.id != (self.id or 0)))
             if twin:
                 raise Refused(_("%(name)s already has this e-mail.", name=twin.name), field="email")
+        taken = (User.login == self.email) if self.email else None
+        taken = (func.lower(User.email) == self.login) if taken is None else taken | (func.lower(User.email) == self.login)
+        twin = db.session.scalar(select(User).where(taken, User.id != (self.id or 0)))
+        if twin:
+            raise Refused(_("%(name)s already logs in with this.", name=twin.name), field="login" if twin.email == self.login else "email")
+        if self.start_page and not self.may(self.start_page):
+            raise Refused(_("This person may not open that page. Choose another, or allow it in “Modules”."), field="start_page")
         if self.cpf and not stdnum_cpf.is_valid(self.cpf):
             raise Refused(_("The check digits of this CPF are wrong."), field="cpf")
         if self.id and not (self.administrator and self.active) and not _other_administrators(self.id):
             raise Refused(_("Somebody must stay active administrator."), field="administrator")
+
+    def check_delete(self) -> None:
+        """The last administrator stays."""
+        if self.administrator and self.active and not _other_administrators(self.id):
+            raise Refused(_("Somebody must stay active administrator."))
 
     def may(self, permission: str) -> bool:
         """Whether the person may open this menu."""
