@@ -115,8 +115,9 @@ def _told(spec: Field | None, value: Any) -> str:
     if isinstance(kind, Rows) and isinstance(value, list):
         return " · ".join(_line(kind, one) for one in value)
     if isinstance(kind, Destination) and isinstance(value, dict):
-        return " ".join([kind.labels().get(word, word) if target is True else f"{kind.labels().get(word, word)} {target}"
-                         for word, target in value.items()])
+        (word, target), = value.items()
+        label = str(kind.labels().get(word, word))
+        return label if target is True else f"{label} {target}"
     labels = getattr(kind, "labels", {}) if isinstance(kind, Choice | Words) else {}
     if isinstance(value, list):
         return ", ".join(str(labels.get(one, one)) for one in value)

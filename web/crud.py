@@ -222,7 +222,8 @@ def missing(resource: Resource) -> list[Resource]:
     """What must exist before this form can be filled in: a required choice whose table is empty (RTE-02)."""
     fields = list(resource.fields.values())
     fields += [part for spec in fields if isinstance(spec.kind, Rows) for part in spec.kind.fields.values()]
-    words = [spec.kind.word for spec in fields if isinstance(spec.kind, Reference | References) and not spec.optional]
+    kinds = [spec.kind for spec in fields if not spec.optional]
+    words = [kind.word for kind in kinds if isinstance(kind, Reference | References)]
     return [resources.TABLE[word] for word in dict.fromkeys(words) if not _count(resources.TABLE[word], ~false())]
 
 

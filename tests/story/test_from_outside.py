@@ -184,3 +184,30 @@ def test_inbound_into_internal_and_outbound_routes(pbx, phone, carrier, second_c
     assert carrier.call("4830139077", caller="48999997777").talks_with(handset.answer())
     assert carrier.call("48305123", caller="48999997777").talks_with(second_carrier.wait_call("5123"))
     assert handset.call("5456").talks_with(second_carrier.wait_call("5456"))
+
+
+def test_the_short_form_of_the_manual_becomes_a_line(pbx, phone, carrier):
+    """RTE-03: number and destination typed in the short form; the full form shows them as a mask line, and the call arrives."""
+    ana = make_extension("1000")
+    make_trunk("A", carrier.port)
+    route = make_inbound_route("Entrada", "A", did="4830139018", did_destination={"extension": "1000"})
+    assert [(line["mask"], line["destination"]) for line in route.rules] == [("4830139018", f"extension:{ana.id}")]
+    pbx.apply()
+    handset = phone(ana)
+    assert carrier.call("4830139018", caller="48999998888").talks_with(handset.answer())
+
+
+def test_two_exchanges_call_each_other_by_a_trunk(pbx, phone, carrier):
+    """TRK-15: an internal route leads to the other exchange, and its extensions reach ours."""
+    ana = make_extension("1000")
+    make_trunk("Filial", carrier.port)
+    make_outbound_route("Filial", {"mask": "5XXX", "trunk": "Filial"})
+    make_internal_route("Filial", {"mask": "5XXX", "destination": {"outbound_route": "Filial"}})
+    make_inbound_route("Da filial", "Filial", {"mask": "1000", "destination": {"extension": "1000"}})
+    pbx.apply()
+    handset = phone(ana)
+    out = handset.call("5123")
+    there = carrier.wait_call("5123")
+    assert out.talks_with(there) and there.caller_number == "1000"
+    out.hang_up()
+    assert carrier.call("1000", caller="5123").talks_with(handset.answer())

@@ -1,14 +1,16 @@
 """Calls between extensions, as phones hear and see them."""
 
+import re
+
 import pytest
 
-from tests.build import change, make_class, make_extension, make_internal_route
+from tests.build import change, make, make_class, make_extension, make_internal_route
 
 pytestmark = pytest.mark.pbx
 
 
 def test_two_extensions_talk_and_the_called_one_sees_the_callers_name(pbx, phone):
-    """EXT-01, EXT-02, EXT-04: number, name and password are enough for a call with sound both ways."""
+    """EXT-01, EXT-02, EXT-04, EXT-13: number, name and password are enough for a call with sound both ways."""
     ana, bruno = make_extension("1000", name="Ana; \"a\" <b>"), make_extension("1001", name="Bruno")
     pbx.apply()
     handset, other = phone(ana), phone(bruno)
@@ -158,3 +160,17 @@ def test_an_unknown_caller_is_refused_until_guests_are_confirmed(pbx, phones, ph
     pbx.apply()
     assert stranger.call("1000").talks_with(handset.answer())
     assert stranger.call("0999999999").wait_refused() == 404
+
+
+def test_cost_centre_and_pickup_group_travel_with_the_extension(pbx):
+    """EXT-05, EXT-26, CFG-11: calls of the extension carry both by id, so renaming changes nothing."""
+    centre, group = make("cost_centres", name="Loja"), make("pickup_groups", name="Loja")
+    make_extension("1000", cost_centre="Loja", pickup_group="Loja")
+    pbx.apply()
+    before = pbx.ask("pjsip show endpoint 1000")
+    assert f"BENTEVI_COST_CENTRE={centre.id}" in before
+    assert re.search(rf"named_pickup_group +: group-{group.id}\b", before) and re.search(rf"named_call_group +: group-{group.id}\b", before)
+    change(group, name="Balcão")
+    change(centre, name="Frente")
+    pbx.apply()
+    assert pbx.ask("pjsip show endpoint 1000") == before

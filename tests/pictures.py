@@ -1,0 +1,120 @@
+"""The pictures of the README: `PYTHONPATH=. python -m tests.pictures` starts a home of its own, fills it with a bakery and
+writes docs/pictures/*.png. No test; run it after the look has changed."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.homes import environment
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+DESK, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PASSWORD = "Ana@Padaria4"
+SITE = f"""
+bentevi: 1
+company: {{name: Padaria Estrela, cnpj: 11.222.333/0001-81, area_code: "48"}}
+cost_centres: [{{name: Loja}}, {{name: Escritório}}]
+pickup_groups: [{{name: Loja}}, {{name: Escritório}}]
+trunks:
+  - {{name: Operadora, host: 127.0.0.1, port: 5070, caller_id: "4830139018", call_limit: 10}}
+  - {{name: Reserva, host: 127.0.0.1, port: 5071}}
+outbound_routes:
+  - name: Celular e DDD
+    description: Celulares da cidade e interurbanos
+    rules:
+      - mask: 9XXXXXXXX
+        external_line: true
+        prepend: "48"
+        trunk: Operadora
+        overflow: [{{conditions: [busy, failure], prepend: "48", trunk: Reserva}}]
+      - {{mask: "0ZZ9XXXXXXXX", external_line: true, strip: 1, trunk: Operadora}}
+  - {{name: Local, description: Fixos da cidade, rules: [{{mask: "[2-5]XXXXXXX", external_line: true, trunk: Operadora}}]}}
+dialing_profiles:
+  - {{name: Completo, outbound_routes: [Local, Celular e DDD]}}
+  - {{name: Só cidade, outbound_routes: [Local]}}
+extensions:
+  - {{number: "1000", name: Ana, dialing_profile: Completo, pickup_group: Escritório, cost_centre: Escritório}}
+  - {{number: "1001", name: Bruno, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1002", name: Carla, dialing_profile: Só cidade, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1003", name: Balcão, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1004", name: Cozinha, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1005", name: Entregas, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
+inbound_routes:
+  - name: Entrada
+    trunks: [Operadora]
+    rules: [{{mask: "4830139018", destination: {{extension: "1003"}}}}, {{default: true, destination: {{extension: "1000"}}}}]
+internal_routes:
+  - {{name: Atalho do caixa, rules: [{{mask: "77", destination: {{extension: "1001"}}}}]}}
+users:
+  - {{name: Ana Souza, login: ana.souza, password: {PASSWORD}, administrator: true, extension: "1000"}}
+"""
+
+
+def main() -> None:
+    """Everything, in about half a minute."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bt-"))
+    os.environ.update(environment(folder / "home"))
+    from appliance import front_door, settings
+
+    machine = settings.load()
+    front_door.up(machine, print)
+    try:
+        fill()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+            address = f"http://127.0.0.1:{machine.http_port}"
+            take(browser.new_page(base_url=address, viewport=DESK), browser.new_page(base_url=address, viewport=PHONE))
+            browser.close()
+    finally:
+        front_door.down(machine)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill() -> None:
+    """The bakery, by the hand of Ana."""
+    from appliance import app, changes, sitefile
+    from appliance.db import db
+
+    with app.bare_app().app_context():
+        changes.actor.set(changes.Actor(name="Ana Souza"))
+        sitefile.load(SITE)
+        db.session.commit()
+
+
+def take(desk: Page, phone: Page) -> None:
+    """Each picture as a person comes to it."""
+    for page in (desk, phone):
+        page.goto("/login")
+        page.get_by_label("Login ou e-mail").fill("ana.souza")
+        page.get_by_label("Senha").fill(PASSWORD)
+        page.get_by_role("button", name="Entrar").click()
+        expect(page.get_by_role("heading", name="Padaria Estrela")).to_be_visible()
+    picture(phone, "/extensions", "phone")
+    picture(desk, "/pending", "difference")
+    desk.get_by_role("button", name="Aplicar").click()
+    expect(desk.locator(".outcome")).to_be_visible(timeout=30_000)
+    desk.screenshot(path=PICTURES / "apply.png")
+    picture(desk, "/", "now")
+    picture(desk, "/extensions", "extensions")
+    desk.goto("/outbound_routes")
+    desk.get_by_role("link", name="Celular e DDD").click()
+    expect(desk.get_by_text("Onde é usado")).to_be_visible()
+    desk.screenshot(path=PICTURES / "outbound_route.png")
+    desk.emulate_media(color_scheme="dark")
+    desk.reload()
+    desk.wait_for_timeout(300)  # colours fade into each other
+    desk.screenshot(path=PICTURES / "dark.png")
+
+
+def picture(page: Page, address: str, name: str) -> None:
+    page.goto(address)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
