@@ -11,7 +11,8 @@ def facts(stored: str) -> dict[str, Any]:
     """{"kind", "id" or "number"} of a destination such as "extension:12"."""
     kind, target = split(stored)
     if kind == "extension":
-        return {"kind": kind, "number": db.session.get_one(Extension, int(target)).number}
+        extension = db.session.get(Extension, int(target))  # one that is gone is named by the check, with the row that points at it
+        return {"kind": kind, "number": extension.number if extension else f"gone-{target}"}
     if kind == "telephone":
         return {"kind": kind, "number": target}
     return {"kind": kind, "id": int(target)} if target else {"kind": kind}

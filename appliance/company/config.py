@@ -17,7 +17,7 @@ def extensions_conf() -> str:
     """Emergency, overflow and number formats."""
     company = current()
     return render(
-        "company.extensions.conf.j2", emergency_numbers=company.emergency_numbers, prefix=company.external_line_prefix,
+        "company.extensions.conf.j2", company=company, emergency_numbers=company.emergency_numbers, prefix=company.external_line_prefix,
         trunks=[{"id": trunk.id} for trunk in trunks() if trunk.enabled], overflow_routes=context(company.overflow_profile_id),
         overflow_international="yes" if company.overflow_international else "no",
         overflow_calls_per_day=company.overflow_calls_per_day, timezone=company.timezone, country_code=company.country_code,

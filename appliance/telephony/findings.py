@@ -37,6 +37,7 @@ MESSAGES = {
     "dialplan_expression": N_("A value has ${ or $[, which Asterisk would evaluate: %(value)s"),
     "missing_value": N_("A value is missing"),
     "bad_name": N_("“%(value)s” cannot be the name of a section: letters, digits and _ . + - only"),
+    "bad_pattern": N_("A number or mask has a sign that cannot be dialled: %(value)s"),
     "bad_argument": N_("“%(value)s” has a character that would end an argument of the dialplan"),
     # reading
     "unclosed_section": N_("A section has no closing ]"),

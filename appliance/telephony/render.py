@@ -20,6 +20,7 @@ TEMPLATE_FOLDERS = [CHECKOUT / "asterisk" / "generated", CHECKOUT / "asterisk" /
 
 _SPECIAL = re.compile(r"[\r\n\0;]|\$[{\[]")
 _SECTION = re.compile(r"[A-Za-z0-9_.+-]+")
+_DIALLED = re.compile(r"_?[0-9XZN*#+\[\]-]+\.?")
 _ENDS_ARGUMENT = re.compile(r"[,()\"\\&|\[\]{}^$]")
 _LAST_ORIGIN = "_last_origin"
 
@@ -131,9 +132,17 @@ def section(name: object) -> str:
 def argument(value: object) -> str:
     """A value as an argument of an application: refused when a sign in it would end the argument or join another."""
     text = str(value)
-    if _ENDS_ARGUMENT.search(text):
+    if _ENDS_ARGUMENT.search(text) and "\n" not in text:  # a line break is refused where everything is written
         raise _Unwritable("bad_argument", text)
     return text
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {"quoted": quoted, "section": section, "argument": argument}
+def dialled(value: object) -> str:
+    """A number or a pattern of the dialplan. Refused when a sign in it would end it and begin a line of its own."""
+    text = str(value)
+    if not _DIALLED.fullmatch(text):
+        raise _Unwritable("line_break" if "\n" in text else "bad_pattern", text)
+    return text
+
+
+FILTERS: dict[str, Callable[[Any], str]] = {"quoted": quoted, "section": section, "argument": argument, "dialled": dialled}
