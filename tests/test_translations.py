@@ -116,6 +116,7 @@ def addresses(app) -> list[str]:
 
 
 def test_no_page_in_portuguese_shows_an_english_text(filled, client):
+    """CFG-16: no untranslated text on any page."""
     with client.session_transaction() as session:
         session["user_id"] = next(iter(TABLE["users"].rows())).id
     english, shown = english_texts(), {}

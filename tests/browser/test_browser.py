@@ -18,6 +18,7 @@ def save(page):
 
 
 def test_the_first_login_asks_for_a_password_of_ones_own(app, open_browser):
+    """USR-06: a generated password, shown once, must be changed."""
     from appliance import db as ground
     from appliance.users import password
 
@@ -38,6 +39,7 @@ def test_the_first_login_asks_for_a_password_of_ones_own(app, open_browser):
 
 
 def test_an_extension_is_created_changed_and_deleted(page):
+    """EXT-01 on the screen."""
     page.goto("/extensions")
     page.keyboard.press("n")
     page.get_by_label("Número").fill("2001")
@@ -108,6 +110,7 @@ def page_id(page, address):
 
 
 def test_the_save_button_of_a_user_appears_when_everything_required_is_there(page):
+    """USR-03: absent until the last required field is valid."""
     page.goto("/users/new")
     button = page.get_by_role("button", name="Salvar")
     expect(button).to_be_hidden()
@@ -120,6 +123,7 @@ def test_the_save_button_of_a_user_appears_when_everything_required_is_there(pag
 
 
 def test_the_trunk_form_follows_the_kind_of_authentication(page):
+    """TRK-04: the fields swap with the choice, what was typed stays."""
     page.goto("/trunks/new")
     host, user, line = page.get_by_label("Endereço (host)"), page.get_by_label("Usuário"), page.get_by_label("Linha", exact=False)
     kind = page.get_by_label("Autenticação")
@@ -136,6 +140,7 @@ def test_the_trunk_form_follows_the_kind_of_authentication(page):
 
 
 def test_without_a_trunk_the_route_forms_say_so_and_lead_to_one(page):
+    """RTE-02: the forms explain what is missing and link to the trunk form."""
     for address in ("/outbound_routes/new", "/inbound_routes/new"):
         page.goto(address)
         page.get_by_text("Antes de preencher este formulário, crie:").get_by_role("link", name="Novo tronco").click()
@@ -143,6 +148,7 @@ def test_without_a_trunk_the_route_forms_say_so_and_lead_to_one(page):
 
 
 def test_a_rule_and_its_overflow_are_added_saved_and_seen_again(page):
+    """RTE-13, RTE-19, RTE-01: ready masks fill the mask, an overflow is added, a number is tried."""
     make_trunk("Operadora", 5070)
     make_trunk("Reserva", 5071)
     page.goto("/outbound_routes/new")
@@ -170,6 +176,7 @@ def test_a_rule_and_its_overflow_are_added_saved_and_seen_again(page):
 
 
 def test_pending_changes_are_seen_applied_and_undone(page):
+    """SYS-17: difference, apply with its steps, undo."""
     assert applying.now("before").state == "done"
     db.session.commit()  # an open transaction of ours would keep the product from writing
     page.goto("/extensions/new")
@@ -199,6 +206,7 @@ def test_pending_changes_are_seen_applied_and_undone(page):
 
 
 def test_somebody_with_chosen_modules_sees_only_these(logged_in):
+    """USR-18 in the menu."""
     make_user("davi.lima", modules=["extensions", "trunks"])
     page = logged_in("davi.lima")
     menu = page.locator("#menu nav a")
@@ -209,6 +217,7 @@ def test_somebody_with_chosen_modules_sees_only_these(logged_in):
 
 
 def test_language_and_theme_are_switched_and_stay(page):
+    """CFG-16: English is selectable and stays."""
     page.goto("/extensions")
     page.get_by_role("button", name="Carla").click()
     page.get_by_role("button", name="English").click()
@@ -229,6 +238,7 @@ def test_the_menu_can_be_put_away_and_stays_away(page):
 
 
 def test_search_finds_pages_in_both_languages_fields_and_rows(page):
+    """CFG-13: by Portuguese or English."""
     make_extension("2001", name="Ana Souza")
     found = page.locator("#found")
     page.goto("/")
