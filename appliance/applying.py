@@ -3,19 +3,22 @@
 import json
 import re
 from dataclasses import asdict
-from typing import Any
+from secrets import token_urlsafe
+from typing import Any, cast
 
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 
-from appliance import changes, config_files, db as ground, lanes, resource as resources, settings, snapshots
+from appliance import changes, config_files, lanes, settings, snapshots
+from appliance import db as ground
+from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number
 from appliance.telephony import revision, runtime, system_files
 from appliance.telephony.difference import FileDifference, difference
-from appliance.telephony.findings import MESSAGES, Finding, N_
+from appliance.telephony.findings import MESSAGES, N_, Finding
 from appliance.telephony.render import Unfit
 from appliance.trunks.config import trunks
 
@@ -27,9 +30,8 @@ WAIT_SECONDS = 120.0
 def secrets() -> system_files.Secrets:
     """What Asterisk's own interfaces are guarded with; generated once per home."""
     folder = settings.load().secrets
-    make = lambda: ground.digest(ground.seal("new"))[:40]  # noqa: E731  a random 40 letters
     names = ("ami_actions", "ami_events", "agi_token")
-    return system_files.Secrets(**{name: ground.secret_file(folder / name, make) for name in names})
+    return system_files.Secrets(**{name: ground.secret_file(folder / name, lambda: token_urlsafe(30)) for name in names})
 
 
 def ask(reason: str = "") -> Attempt:
@@ -62,9 +64,8 @@ def _attempt(reason: str) -> Attempt:
 
 def run(attempt_id: int) -> Attempt:
     """Apply for one attempt. Only a queued one is taken, so a job delivered twice applies once."""
-    taken = db.session.execute(
-        update(Attempt).where(Attempt.id == attempt_id, Attempt.state == QUEUED).values(state=RUNNING)
-    ).rowcount
+    mine = update(Attempt).where(Attempt.id == attempt_id, Attempt.state == QUEUED)
+    taken = cast("CursorResult[Any]", db.session.execute(mine.values(state=RUNNING))).rowcount
     db.session.commit()
     if taken:
         with revision.lock(settings.load(), WAIT_SECONDS):  # number, files and rows about them belong together

@@ -4,9 +4,9 @@ import json
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, String, Text, delete, func, select, update
+from sqlalchemy import JSON, CursorResult, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance import db as ground
@@ -25,7 +25,8 @@ class Actor:
     address: str = ""
 
 
-actor: ContextVar[Actor] = ContextVar("actor", default=Actor())
+NOBODY = Actor()
+actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 
 
 class Change(Base):
@@ -95,4 +96,5 @@ def secrets_of_deleted(word: str, row_id: int) -> dict[str, str]:
 def forget_old() -> int:
     """Drop what is older than KEPT_DAYS and in force. May run at any time, twice too."""
     oldest = ground.now() - timedelta(days=KEPT_DAYS)
-    return db.session.execute(delete(Change).where(Change.at < oldest, ~Change.pending)).rowcount
+    result = db.session.execute(delete(Change).where(Change.at < oldest, ~Change.pending))
+    return cast("CursorResult[Any]", result).rowcount

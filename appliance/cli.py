@@ -329,7 +329,8 @@ def token() -> None:
 def token_create(login: str, name: str) -> None:
     """A token with the rights of LOGIN; NAME says what it is for."""
     from appliance.db import db
-    from appliance.users import model, token as tokens
+    from appliance.users import model
+    from appliance.users import token as tokens
 
     with rows():
         person = model.by_login(login)

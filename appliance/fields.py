@@ -8,11 +8,15 @@ import datetime
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import JSON, Boolean as SqlBoolean, Date as SqlDate, ForeignKey, Integer as SqlInteger, String
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import Boolean as SqlBoolean
+from sqlalchemy import Date as SqlDate
+from sqlalchemy import Integer as SqlInteger
 from sqlalchemy.orm import MappedColumn, mapped_column
 from werkzeug.datastructures import MultiDict
 
@@ -25,7 +29,7 @@ MISSING = object()  # "nothing was said about this field", as against an empty v
 
 def is_plain(value: Any) -> bool:
     """Text or a whole number: what a file, the API and a form may mean by text. True is no text, half a character neither."""
-    return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and not re.search(r"[\ud800-\udfff]", value)
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and not re.search(r"[\ud800-\udfff]", value))
 
 
 @dataclass
@@ -46,8 +50,10 @@ class Reader:
     def at(self, step: str | int) -> "Reader":
         return Reader(self.problems, (*self.path, step))
 
-    def refuse(self, text: str) -> None:
+    def refuse(self, text: str) -> Any:
+        """Note what is wrong here. Gives None, so that a reading can end with it."""
         self.problems.append(Problem(self.path, str(text)))
+        return None
 
 
 class Kind:
@@ -81,6 +87,10 @@ class Kind:
     def unchanged(self, stored: Any, outside: Any) -> bool:
         """Whether a secret is the one already stored (hashes cannot be compared)."""
         return False
+
+    def generate(self) -> str:
+        """A new value, for kinds that can make one."""
+        raise NotImplementedError
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         """(word, id) of every row this value points at."""
@@ -247,8 +257,13 @@ class Choice(Kind):
 
     widget = "select"
 
-    def __init__(self, labels: dict[str, Any]) -> None:
-        self.labels = labels
+    def __init__(self, labels: "dict[str, Any] | Callable[[], dict[str, Any]]") -> None:
+        self._labels = labels
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Word → label, in the order people see them."""
+        return self._labels() if callable(self._labels) else self._labels
 
     def column(self) -> Any:
         return String(40)
@@ -275,7 +290,7 @@ class Words(Kind):
         self._labels, self.most = labels, most
 
     @property
-    def empty(self) -> list[str]:  # type: ignore[override]
+    def empty(self) -> list[str]:
         return []
 
     @property
@@ -313,7 +328,7 @@ class Numbers(Kind):
     schema = list[str]
 
     @property
-    def empty(self) -> list[str]:  # type: ignore[override]
+    def empty(self) -> list[str]:
         return []
 
     def __init__(self, pattern: str, explain: Any) -> None:
@@ -416,7 +431,7 @@ class Field:
 
     def read(self, value: Any, reader: Reader) -> Any:
         """Outside → stored, blanks included."""
-        if value is None or isinstance(value, str) and not value.strip() or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
+        if value is None or (isinstance(value, str) and not value.strip()) or (value == [] and not self.optional and isinstance(self.kind.empty, list)):
             if not self.optional:
                 reader.refuse(_("Fill in this field."))
             return self.kind.empty

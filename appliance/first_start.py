@@ -4,14 +4,16 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, changes, db as ground, settings
+from appliance import applying, changes, settings
+from appliance import db as ground
 from appliance.company import model as company
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
 from appliance.resource import Resource
 from appliance.revisions.model import newest_number
 from appliance.sip import model as sip
-from appliance.users import model as users, password
+from appliance.users import model as users
+from appliance.users import password
 
 
 def prepare() -> None:

@@ -14,7 +14,8 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance import db as ground, settings
+from appliance import db as ground
+from appliance import settings
 from appliance.db import Base, Instant, db
 from appliance.errors import Busy
 
@@ -39,7 +40,7 @@ def put(lane: str, function: str, row_id: int) -> None:
     db.session.add(Outgoing(lane=lane, function=function, row_id=row_id, at=ground.now()))
 
 
-def connection() -> "redis.Redis[bytes]":
+def connection() -> redis.Redis:
     """This home's Redis."""
     return redis.Redis.from_url(settings.load().redis_url, socket_timeout=5, socket_connect_timeout=2)
 

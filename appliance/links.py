@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import JSON, Integer, String
 from werkzeug.datastructures import MultiDict
 
@@ -62,7 +63,7 @@ class References(Kind):
         self.words = (word,)
 
     @property
-    def empty(self) -> list[int]:  # type: ignore[override]
+    def empty(self) -> list[int]:
         return []
 
     def column(self) -> Any:
@@ -178,7 +179,7 @@ class Rows(Kind):
             spec.name = spec.attr = name
 
     @property
-    def empty(self) -> list[Any]:  # type: ignore[override]
+    def empty(self) -> list[Any]:
         return []
 
     @property

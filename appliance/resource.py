@@ -5,7 +5,8 @@ audit and numbering guard all of them.
 """
 
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from functools import cached_property
 from typing import Any
 

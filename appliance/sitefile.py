@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from io import StringIO
 from typing import Any
 
@@ -12,7 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from appliance import planned, resource as resources
+from appliance import planned
+from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Reader, Words

@@ -8,7 +8,8 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import inspect
 
-from appliance import changes, numbering, resource as resources, settings
+from appliance import changes, numbering, settings
+from appliance import resource as resources
 from appliance.db import Base, db
 from appliance.errors import Refused
 from appliance.fields import LinkedKind
@@ -79,7 +80,7 @@ def restore_row(word: str, row_id: int, number: int) -> bool:
                 raise Refused(_("In revision %(number)s this row points at a %(one)s that is no longer there.", number=number,
                                 one=resources.TABLE[other].one))
     changed = _restore_row(resource, values)
-    row = resource.get(row_id)
+    row: Any = resource.get(row_id)
     with db.session.no_autoflush:
         if hasattr(row, "check"):
             row.check()

@@ -8,7 +8,7 @@ import threading
 import time
 
 from flask import Flask
-from rq import Worker
+from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -25,10 +25,10 @@ class BenteviWorker(Worker):
 
     app: Flask
 
-    def perform_job(self, job: Job, queue: object) -> bool:  # type: ignore[override]
+    def perform_job(self, job: Job, queue: Queue) -> bool:
         """One job, with rows at hand. An error is logged whole by RQ and stays on the job."""
         with self.app.app_context():
-            return bool(super().perform_job(job, queue))  # type: ignore[arg-type]
+            return bool(super().perform_job(job, queue))
 
 
 def _relay_for_ever(app: Flask) -> None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from tests.homes import environment
+
+if TYPE_CHECKING:
+    from tests.visitor import Visitor
 
 
 @pytest.fixture(scope="session")

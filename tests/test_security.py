@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from appliance import applying, changes, db as ground, lanes, settings
+from appliance import applying, changes, lanes, settings
+from appliance import db as ground
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from appliance.telephony import revision
 from appliance.users import password, token
-from appliance.users.model import LEVELS, SCREENS, User, by_login
+from appliance.users.model import LEVELS, SCREENS, by_login
 from tests.build import PASSWORD, change, make_extension, make_trunk, make_user
 from tests.visitor import person, text_of
 
@@ -478,7 +479,7 @@ def test_every_file_of_the_home_is_for_its_owner_only(secrets_everywhere):
         if path.is_symlink() or path.is_socket() or path.is_fifo():
             continue
         mode = stat.S_IMODE(path.lstat().st_mode)
-        assert path.is_dir() and mode & 0o077 == 0 or path.is_file() and mode & 0o077 == 0, f"{path} {mode:o}"
+        assert (path.is_dir() and mode & 0o077 == 0) or (path.is_file() and mode & 0o077 == 0), f"{path} {mode:o}"
     for path in [path for path in machine.secrets.iterdir()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 

@@ -5,12 +5,15 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from pydantic import BaseModel, ConfigDict, Field as Described, create_model
-from spectree import Response as Answers, SpecTree
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import Field as Described
+from spectree import Response as Answers
+from spectree import SpecTree
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
-from appliance import applying, changes, resource as resources
+from appliance import applying, changes
+from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import Resource

@@ -7,13 +7,16 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, g, has_request_context, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale, gettext as _
+from flask_babel import get_locale
+from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from appliance import app as ground, applying, changes, db, lanes, resource as resources, settings
+from appliance import app as ground
+from appliance import applying, changes, db, lanes, settings
+from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.errors import Busy, Refused
 from web import api, apply, assets, audit, crud, formats, htmx, login, menu, now, search
@@ -32,7 +35,7 @@ POLICY = (
 csrf = CSRFProtect()
 
 
-def N_(text: str) -> str:  # noqa: N802  the usual mark for texts translated later
+def N_(text: str) -> str:
     """Marks a text for the catalogue."""
     return text
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from appliance import applying, changes, db as ground, resource as resources, settings, snapshots
+from appliance import applying, changes, settings, snapshots
+from appliance import db as ground
+from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Words

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, select
 
-from appliance import changes, resource as resources
+from appliance import changes
+from appliance import resource as resources
 from appliance.changes import Change
 from appliance.db import db
 from web.apply import fields_in_words

@@ -12,7 +12,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
-from appliance import applying, changes, lanes, masks, resource as resources
+from appliance import applying, changes, lanes, masks
+from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader

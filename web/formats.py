@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from flask import g
-from flask_babel import format_datetime, format_decimal, lazy_gettext as _l
+from flask_babel import format_datetime, format_decimal
+from flask_babel import lazy_gettext as _l
 
 from appliance.company.model import Company
 from appliance.db import db

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from flask import Flask, Response, make_response, request
-from htmx_flask import Htmx, request as htmx_request
+from htmx_flask import Htmx
+from htmx_flask import request as htmx_request
 
 _htmx = Htmx()
 

@@ -5,7 +5,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from appliance import clock, resource as resources, settings
+from appliance import clock, settings
+from appliance import resource as resources
 from appliance.db import db
 from appliance.inbound_routes.model import InboundRoute
 from appliance.outbound_routes.model import OutboundRoute

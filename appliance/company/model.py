@@ -2,7 +2,8 @@
 
 import zoneinfo
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from stdnum.br import cnpj as stdnum_cnpj
 

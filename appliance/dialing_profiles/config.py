@@ -9,7 +9,8 @@ from appliance import masks
 from appliance.db import db
 from appliance.dialing_profiles.model import DialingProfile
 from appliance.outbound_routes import model as outbound
-from appliance.outbound_routes.config import context as route_context, kept_for, routes, rules_for
+from appliance.outbound_routes.config import context as route_context
+from appliance.outbound_routes.config import kept_for, routes, rules_for
 from appliance.telephony.render import render
 
 

@@ -1,6 +1,7 @@
 """Dialing profiles (perfis de ligações): which outbound routes an extension may use, in which order (EXT-27, RTE-21)."""
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance.db import Base, db

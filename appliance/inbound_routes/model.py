@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -54,7 +55,7 @@ class InboundRoute(Base):
             if bool(rule["mask"]) == bool(rule["default"]):
                 raise Refused(_("Write a mask, or mark the line as “everything else”."), field=f"rules-{index}-mask")
             defaults += bool(rule["default"])
-            if defaults > 1 or rule["mask"] and rule["mask"] in [other["mask"] for other in self.rules[:index]]:
+            if defaults > 1 or (rule["mask"] and rule["mask"] in [other["mask"] for other in self.rules[:index]]):
                 raise Refused(_("The mask %(mask)s stands twice in this route.", mask=rule["mask"] or _("everything else")),
                               field=f"rules-{index}-mask")
             if split(rule["destination"] or "")[0] == "outbound_route" and not self.allow_outbound:

@@ -30,7 +30,7 @@ def run() -> None:
 
 
 def _check(connection: Connection) -> None:
-    broken = connection.connection.driver_connection.execute("PRAGMA foreign_key_check").fetchall()
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if broken:
         raise RuntimeError(f"a migration left rows that point at nothing: {broken[:5]}")
 

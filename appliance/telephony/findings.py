@@ -26,7 +26,7 @@ class Finding:
         return f"{self.file}:{self.line}{row}: {self.text}"
 
 
-def N_(text: str) -> str:  # noqa: N802  the usual mark for texts that are translated where they are shown
+def N_(text: str) -> str:
     """Marks a text for the catalogue."""
     return text
 

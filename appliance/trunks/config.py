@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from sqlalchemy import select
 
 from appliance.db import db
-from appliance.sip import config as sip, lines
+from appliance.sip import config as sip
+from appliance.sip import lines
 from appliance.telephony.render import render
 from appliance.trunks.model import RECEIVES, SENDS, Trunk
 

@@ -5,7 +5,8 @@ import re
 import socket
 from typing import Any
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
@@ -31,7 +32,7 @@ class Extra(Kind):
     widget, schema = "extra", dict[str, str]
 
     @property
-    def empty(self) -> dict[str, str]:  # type: ignore[override]
+    def empty(self) -> dict[str, str]:
         return {}
 
     def column(self) -> Any:

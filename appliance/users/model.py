@@ -3,12 +3,14 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask_babel import gettext as _, lazy_gettext as _l
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from stdnum.br import cpf as stdnum_cpf
 
-from appliance import db as ground, resource as resources
+from appliance import db as ground
+from appliance import resource as resources
 from appliance.db import Base, Instant, db
 from appliance.errors import Refused
 from appliance.extensions.model import Extension
@@ -35,19 +37,11 @@ class StartPage(Choice):
     """One of the menus."""
 
     def __init__(self) -> None:
-        super().__init__({})
-
-    @property
-    def labels(self) -> dict[str, Any]:  # type: ignore[override]
-        return _start_pages()
+        super().__init__(_start_pages)
 
     def options(self, row: Any = None) -> list[tuple[str, str]]:
         """For a person: only pages that person may open (USR-17)."""
         return [(word, label) for word, label in super().options() if not word or row is None or row.may(word)]
-
-    @labels.setter
-    def labels(self, _labels: dict[str, Any]) -> None:
-        """The table of menus is the only source."""
 
 
 class Password(Secret):

@@ -3,7 +3,14 @@
 import pytest
 
 from tests.build import (
-    change, company, make_extension, make_inbound_route, make_internal_route, make_outbound_route, make_profile, make_trunk,
+    change,
+    company,
+    make_extension,
+    make_inbound_route,
+    make_internal_route,
+    make_outbound_route,
+    make_profile,
+    make_trunk,
 )
 from tests.carrier import REGISTERS, REGISTRAR, Carrier
 from tests.homes import free_ports

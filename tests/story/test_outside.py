@@ -3,7 +3,13 @@
 import pytest
 
 from tests.build import (
-    change, company, make_class, make_extension, make_outbound_route, make_profile, make_trunk,
+    change,
+    company,
+    make_class,
+    make_extension,
+    make_outbound_route,
+    make_profile,
+    make_trunk,
 )
 
 pytestmark = pytest.mark.pbx

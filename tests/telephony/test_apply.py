@@ -1,6 +1,5 @@
 """Applying on a real Asterisk: what is wrong is refused before, noticed after, and never left half done."""
 
-from concurrent.futures import ThreadPoolExecutor
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
