@@ -53,6 +53,11 @@ def needs_redis() -> Iterator[None]:
         raise Busy("The job store (Redis) does not answer. Telephony goes on; try again in a moment.") from why
 
 
+def is_waiting() -> bool:
+    """Whether a committed line has not been handed over yet."""
+    return db.session.scalar(select(Outgoing.id).limit(1)) is not None
+
+
 def relay() -> int:
     """Hand committed lines to Redis; how many. Raises Busy when Redis is dead: the lines wait."""
     lines = list(db.session.scalars(select(Outgoing).order_by(Outgoing.id).with_for_update()))

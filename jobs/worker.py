@@ -12,7 +12,7 @@ from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from appliance import applying, lanes
+from appliance import applying, db, lanes
 from appliance.app import bare_app
 from appliance.errors import Busy
 
@@ -36,11 +36,20 @@ def _relay_for_ever(app: Flask) -> None:
     while True:
         with app.app_context():
             try:
-                lanes.relay()
-                applying.restart()
+                if _something_waits():
+                    lanes.relay()
+                    applying.restart()
             except Busy as why:
                 log.warning("outbox or restart waits: %s", why)
         time.sleep(RELAY_SECONDS)
+
+
+def _something_waits() -> bool:
+    """Looked at without taking the write lock: most of the time nothing does."""
+    db.read_only()
+    waits = lanes.is_waiting() or bool(applying.waiting_restart())
+    db.db.session.rollback()
+    return waits
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bt-"))
     os.environ.update(environment(folder / "home"))
     machine = settings.load()
-    front_door.up(machine, lambda _text: None)
     try:
+        front_door.up(machine, lambda _text: None)
         yield machine.home
     finally:
         front_door.down(machine)

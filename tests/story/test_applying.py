@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -60,6 +61,16 @@ def test_one_row_comes_back_from_an_older_revision(pbx):
     assert snapshots.restore_row("extensions", ana.id, number)
     db.session.commit()
     assert (ana.name, bruno.name) == ("Ana", "Outro")
+
+
+def test_a_registered_phone_does_not_make_its_own_change_look_wrong(pbx, phone):
+    """Read-back compares what the file says, not where phones registered from: the aor of a registered phone changes."""
+    ana = make_extension("1000")
+    pbx.apply()
+    phone(ana)
+    change(ana, devices=3)
+    pbx.apply()
+    assert re.search(r"max_contacts +: 3", pbx.ask("pjsip show aor 1000"))
 
 
 @pytest.mark.parametrize("count", [8, pytest.param(200, marks=pytest.mark.long)])
