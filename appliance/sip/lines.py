@@ -92,7 +92,7 @@ def translate(key: str, value: str) -> Translation | str:
     """One line; a text instead of a Translation says why it is refused."""
     key, value = key.strip().lower(), value.strip()
     line = f"{key}={value}"
-    if key in ENDPOINT:
+    if key in ENDPOINT and key not in _CHAN_SIP:
         if not re.fullmatch(ENDPOINT[key], value):
             return _("“%(line)s”: this value is not accepted.", line=line)
         return Translation(line, _("as written"), key, value)

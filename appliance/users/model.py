@@ -142,7 +142,7 @@ class User(Base):
             raise Refused(_("%(name)s already logs in with this.", name=twin.name), field="login" if twin.email == self.login else "email")
         if self.start_page and not self.may(self.start_page):
             raise Refused(_("This person may not open that page. Choose another, or allow it in “Modules”."), field="start_page")
-        if self.cpf and not stdnum_cpf.is_valid(self.cpf):
+        if self.cpf and (not stdnum_cpf.is_valid(self.cpf) or len(set(stdnum_cpf.compact(self.cpf))) == 1):
             raise Refused(_("The check digits of this CPF are wrong."), field="cpf")
         if self.id and not (self.administrator and self.active) and not _other_administrators(self.id):
             raise Refused(_("Somebody must stay active administrator."), field="administrator")

@@ -1,0 +1,113 @@
+"""Tables reach what the models say, up, down and up again, and no row is lost on the way; on SQLite and on PostgreSQL."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import CHECKOUT
+
+PROGRAM = """
+    import sys
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from flask_migrate import downgrade, upgrade
+    from sqlalchemy import inspect, select, text
+    from appliance import app, sitefile
+    from appliance.db import MIGRATIONS, Base, db, migrate
+    from appliance.resource import TABLE
+    from pathlib import Path
+    from appliance.users import token
+    from appliance import lanes, numbering, revisions
+
+    app = app.bare_app()
+    with app.app_context():
+        upgrade(directory=str(MIGRATIONS))
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            differences = compare_metadata(context, Base.metadata)
+            assert not differences, differences
+            script = ScriptDirectory(str(MIGRATIONS))
+            assert len(script.get_heads()) == 1, "two heads"
+            steps = len(list(script.walk_revisions()))
+        for resource in TABLE.values():
+            if resource.single:
+                resource.create({})
+        sitefile.load(Path(sys.argv[1]).read_text(encoding="utf-8"), skip_unavailable=True)
+        db.session.commit()
+        before = sitefile.dump()
+        db.session.remove()
+        if steps > 1:  # down to the oldest release and up again: every row is still there
+            downgrade(directory=str(MIGRATIONS), revision=script.get_base())
+            upgrade(directory=str(MIGRATIONS))
+            assert sitefile.dump() == before
+            db.session.remove()
+        upgrade(directory=str(MIGRATIONS))
+        assert sitefile.dump() == before, "up again is nothing"
+        row = TABLE["extensions"].find("1000")
+        sealed = db.session.execute(text("SELECT password FROM extensions WHERE id = :id"), {"id": row.id}).scalar_one()
+        assert row.password == "Troque-1000-isto" and "Troque" not in sealed
+        db.session.remove()
+        downgrade(directory=str(MIGRATIONS), revision="base")
+        assert set(inspect(db.engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+        upgrade(directory=str(MIGRATIONS))
+        for resource in TABLE.values():
+            if resource.single:
+                resource.create({})
+        assert not list(TABLE["extensions"].rows())
+        sitefile.load(Path(sys.argv[1]).read_text(encoding="utf-8"), skip_unavailable=True)
+        db.session.commit()
+        assert sitefile.dump() == before, "the same rows from the same file"
+        print("same", len(before))
+"""
+
+
+def migrated(home: Path, url: str = "") -> str:
+    """Run the program on a home of its own; what it printed."""
+    environment = {**os.environ, "BENTEVI_HOME": str(home), "BENTEVI_DATABASE_URL": url, "PYTHONPATH": str(CHECKOUT)}
+    file = CHECKOUT / "docs" / "padaria.yaml"
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(PROGRAM), str(file)], cwd=CHECKOUT, env=environment,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_sqlite_goes_up_down_and_up_and_the_tables_are_the_models(tmp_path: Path):
+    (tmp_path / "home").mkdir(mode=0o700)
+    assert "same" in migrated(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private PostgreSQL server on a socket in a folder of its own; its URL."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert programs, "PostgreSQL is not installed; ./bentevi test installs it"
+    folder = Path("/tmp") / f"bt-pg-{os.getpid()}"  # short: a socket's path has at most 107 letters
+    folder.mkdir(mode=0o700)
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_user:
+        shutil.chown(folder, "postgres")
+    run = lambda name, *words: subprocess.run(  # noqa: E731
+        [*as_user, str(programs[-1] / name), *words], check=True, cwd="/", stdout=subprocess.DEVNULL)
+    run("initdb", "-D", str(folder / "data"), "-U", "bentevi", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c unix_socket_permissions=0777"
+    if as_user:
+        folder.chmod(0o711)
+    try:
+        run("pg_ctl", "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start")
+        yield f"postgresql+psycopg://bentevi@/postgres?host={folder}"
+        run("pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.database
+def test_postgresql_goes_up_down_and_up_and_the_tables_are_the_models(postgresql: str, tmp_path: Path):
+    (tmp_path / "home").mkdir(mode=0o700)
+    assert "same" in migrated(tmp_path / "home", postgresql)
