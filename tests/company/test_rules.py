@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 @pytest.mark.parametrize("cnpj", ["11.222.333/0001-81", "11222333000181"])
 def test_a_right_cnpj_is_kept_as_the_country_writes_it(cnpj):
+    """CFG-01, numbers with letters too."""
     assert company(cnpj=cnpj).cnpj == "11.222.333/0001-81"
 
 
@@ -24,6 +25,7 @@ def test_a_right_cnpj_is_kept_as_the_country_writes_it(cnpj):
     ("emergency_numbers", ["190", "192", "193", "290"]), ("external_line_prefix", "0;1"), ("name", ""), ("language", "fr"),
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_at_its_field(field, value):
+    """CFG-01."""
     with pytest.raises(Refused) as why:
         company(**{field: value})
     assert any(name.startswith(field) for name in why.value.messages)

@@ -1,0 +1,25 @@
+"""Rules about one person."""
+
+import pytest
+
+from appliance.errors import Refused
+from appliance.resource import TABLE
+from tests.build import make_extension, make_user
+
+
+def test_a_person_has_an_extension_that_cannot_be_deleted_meanwhile(app):
+    """USR-14: the extension is bound by its number, follows a new number, and is not deleted under the person."""
+    ana = make_extension("1000")
+    person = make_user("ana.souza", extension="1000")
+    assert TABLE["users"].show(person)["extension"] == "1000"
+    TABLE["extensions"].update(ana, {"number": "1010"})
+    assert TABLE["users"].show(person)["extension"] == "1010"
+    with pytest.raises(Refused, match=r"ana\.souza"):
+        TABLE["extensions"].delete(ana)
+
+
+def test_an_extension_that_does_not_exist_is_refused_for_a_person(app):
+    """USR-14."""
+    with pytest.raises(Refused) as why:
+        make_user("ana.souza", extension="7777")
+    assert "7777" in why.value.messages["extension"]
