@@ -318,6 +318,35 @@ def user_password(login: str) -> None:
         click.echo(f"password of {person.login}, shown only now: {text}")
 
 
+@bentevi.group("database")
+def database() -> None:
+    """The tables of the database."""
+
+
+@database.command("upgrade")
+def database_upgrade() -> None:
+    """Bring the tables to what this version needs (`up` does it by itself)."""
+    from flask_migrate import upgrade
+
+    from appliance.db import MIGRATIONS
+
+    with rows():
+        upgrade(directory=str(MIGRATIONS))
+
+
+@database.command("revision")
+@click.argument("message")
+def database_revision(message: str) -> None:
+    """For developers: write a migration from what the models and this home's tables differ in."""
+    from flask_migrate import migrate
+
+    from appliance.db import MIGRATIONS
+
+    with rows():
+        number = len(list((MIGRATIONS / "versions").glob("[0-9]*.py"))) + 1
+        migrate(directory=str(MIGRATIONS), message=message, rev_id=f"{number:04d}")
+
+
 @bentevi.group("token")
 def token() -> None:
     """Tokens of the API."""

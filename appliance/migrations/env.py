@@ -1,8 +1,11 @@
 """Alembic's entry: one folder of migrations for SQLite and PostgreSQL."""
 
+from typing import Any
+
 from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
+from sqlalchemy.types import TypeDecorator
 
 from appliance import changes, lanes, numbering  # noqa: F401  tables that are no resource
 from appliance.db import Base
@@ -21,12 +24,19 @@ def run() -> None:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
-        context.configure(connection=connection, target_metadata=Base.metadata, **CONFIGURED.configure_args)
+        context.configure(connection=connection, target_metadata=Base.metadata, render_item=_plain_type, **CONFIGURED.configure_args)
         with context.begin_transaction():
             context.run_migrations()
         if sqlite:
             _check(connection)
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _plain_type(kind: str, item: Any, _context: Any) -> str | bool:
+    """Migrations speak of the database's own types, so that they stay true when a type of ours changes."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl!r}"
+    return False
 
 
 def _check(connection: Connection) -> None:

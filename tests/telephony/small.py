@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from appliance.settings import Settings, load
 from appliance.telephony import runtime
@@ -109,7 +110,7 @@ def settings_in(home: Path, **more: str) -> Settings:
 
 def files(settings: Settings, **parts: str) -> dict[str, str]:
     """The complete set; `pjsip=`, `auths=`, `trunks=`, `queues=`, `dialplan=` replace a part."""
-    transports = render("sip.pjsip.conf.j2", bind=settings.bind, port=settings.sip_port, external_ip="", local_networks=[], guests=False)
+    transports = render("sip.pjsip.conf.j2", sip=SimpleNamespace(word="sip", id=1), bind=settings.bind, port=settings.sip_port, external_ip="", local_networks=[], guests=False)
     texts = (transports, parts.get("pjsip", PJSIP), parts.get("auths", AUTHS), parts.get("trunks", TRUNKS),
              parts.get("queues", QUEUES), parts.get("dialplan", DIALPLAN))  # fmt: skip
     mine = {f"bentevi/{name}": text for name, text in zip(PARTS, texts, strict=True)}
