@@ -70,7 +70,8 @@ def _begin(connection: Connection) -> None:
 
 def read_only() -> None:
     """The rest of this unit of work only reads: on SQLite it does not wait for writers. Call before the first query."""
-    db.session.connection(execution_options={"read_only": True})
+    if not db.session().in_transaction():
+        db.session.connection(execution_options={"read_only": True})
 
 
 def now() -> datetime:
