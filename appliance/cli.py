@@ -55,7 +55,8 @@ def home() -> Settings:
 @bentevi.command()
 @click.option("--foreground", is_flag=True, help="Stay until stopped by Ctrl-C or SIGTERM, then stop everything.")
 @click.option("--site", "site_file", type=click.File("r", encoding="utf-8"), help="Start with this site file applied.")
-def up(foreground: bool, site_file: TextIO | None) -> None:
+@click.option("--skip-unavailable", is_flag=True, help="With --site: leave out what is not built yet.")
+def up(foreground: bool, site_file: TextIO | None, skip_unavailable: bool) -> None:
     """Start everything; return when everything answers."""
     machine = home()
     try:
@@ -67,7 +68,7 @@ def up(foreground: bool, site_file: TextIO | None) -> None:
         click.echo("already running")
     if site_file:
         with rows():
-            load_site(site_file, dry_run=False, skip_unavailable=False, replace=False)
+            load_site(site_file, dry_run=False, skip_unavailable=skip_unavailable, replace=False)
             apply_now("up --site")
     click.echo(f"URL: {front_door.address(machine)}")
     click.echo("Login: admin")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, abort, current_app, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, g, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -66,7 +66,7 @@ def identify() -> ResponseReturnValue | None:
         return _ask_to_log_in()
     if g.user.must_change_password and endpoint not in ("login.change_password", "login.log_out"):
         if request.path.startswith("/api/"):
-            abort(403)
+            return jsonify(error=_("Choose a password of your own first: log in with a browser."), fields={}), 403
         return redirect(url_for("login.change_password"))
     return None
 
