@@ -18,6 +18,7 @@ from appliance import db as ground
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
+from appliance.revisions.model import Attempt
 from appliance.telephony import revision
 from appliance.users import password, token
 from appliance.users.model import LEVELS, SCREENS, by_login
@@ -517,3 +518,16 @@ def test_a_shown_password_is_written_down(carla):
     assert (last.action, last.user_name, last.row_id) == ("shown", "Carla", extension.id)
     assert carla.get(f"/extensions/{extension.id}/_secret/password").status_code == 405
     assert carla.send(f"/users/{by_login('carla').id}/_secret/password").status_code == 404
+
+
+def test_a_refused_apply_names_rows_only_to_people_who_may_see_them(client):
+    """Permission of the page of an attempt: its findings name rows of every author."""
+    found = {"file": "bentevi/trunks.pjsip.conf", "line": 3, "code": "unknown_option", "text": "A endpoint has no option x", "word": "trunks",
+             "row_id": 1, "parameters": {"type": "endpoint", "value": "tronco-secreto"}}  # fmt: skip
+    attempt = Attempt(at=ground.now(), author="Carla", reason="", state="failed", steps=[], findings=[found], warning="")
+    db.session.add(attempt)
+    db.session.commit()
+    path = f"/apply/{attempt.id}"
+    assert "tronco-secreto" in person(client, "bruno.lima", modules=["trunks"]).get(path).text
+    davi = person(client, "davi.souza", modules=["extensions"])
+    assert "tronco-secreto" not in davi.get(path).text and "tronco-secreto" not in davi.get(f"{path}/_steps").text

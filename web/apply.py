@@ -64,7 +64,14 @@ def _facts(attempt_id: int) -> dict[str, Any]:
         names.append("return")
     shown = [(STEPS[name], by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
     waits = attempt.state == "queued" and ground.now() - attempt.at > timedelta(seconds=5)
-    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": [applying.told(found) for found in attempt.findings]}
+    seen = [applying.told(found) for found in attempt.findings if _may_see(found["word"])]
+    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": seen, "hides_findings": len(seen) < len(attempt.findings)}
+
+
+def _may_see(word: str) -> bool:
+    """Whether the person may open rows of this word; what belongs to no resource is for everybody who may open the page."""
+    resource = resources.TABLE.get(word)
+    return resource is None or current_user().may(resource.permission or resource.word)
 
 
 @pages.get("/pending")
@@ -94,9 +101,9 @@ def _in_words(found: list[changes.Change]) -> list[dict[str, Any]]:
     """Each change with the labels of its fields, only of rows the person may see."""
     shown = []
     for change in found:
-        resource = resources.TABLE.get(change.word)
-        if resource and not current_user().may(resource.permission or resource.word):
+        if not _may_see(change.word):
             continue
+        resource = resources.TABLE.get(change.word)
         shown.append({"change": change, "resource": resource, "fields": fields_in_words(resource, change)})
     return shown
 
