@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    __table_args__ = {"sqlite_autoincrement": True}  # an id is never given twice: names in Asterisk and records hang on it
+    __table_args__: Any = {"sqlite_autoincrement": True}  # an id is never given twice: names in Asterisk and records hang on it
 
 
 db = SQLAlchemy(model_class=Base)

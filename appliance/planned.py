@@ -8,7 +8,7 @@ SECTIONS = {
 }
 
 KEYS = {  # section (or section.list) → keys
-    "extension_classes": {"voicemail", "follow_me", "lock", "password_call", "recording", "change_status", "call_time_window"},
+    "extension_classes": {"voicemail", "follow_me", "lock", "password_call", "change_status", "call_time_window"},
     "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook", "voicemail_pin"},
     "trunks": {"allocation", "channels"},
     "outbound_routes": {"blacklists"},
@@ -20,7 +20,7 @@ KEYS = {  # section (or section.list) → keys
 CHOICES = {"trunks.protocol": {"khomp"}}  # a row with one of these waits as a whole: with another value it would be another thing
 
 WORDS = {"users.modules": {
-    "user_panel", "operator_panel", "agent_screen", "reports", "recordings", "queues", "ivrs", "sms", "dialer", "collections",
+    "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",
 }}
 
 DESTINATIONS = {"queue", "ivr", "voicemail", "conference_room", "announcement", "custom_rule", "time_condition", "callback"}

@@ -6,6 +6,7 @@ command lines.
 
 import getpass
 import http.client
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from appliance import certificate
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import runtime
+
+RECORDS_SECONDS = 15  # a transaction of thousands of lines may take some
 
 Command = Callable[[Settings], list[str]]
 Answers = Callable[[Settings, int], bool]
@@ -61,8 +65,36 @@ def web_command(settings: Settings) -> list[str]:
 
 
 def worker_command(settings: Settings) -> list[str]:
-    """The jobs of all lanes."""
-    return [sys.executable, "-m", "jobs.worker"]
+    """The jobs people wait for."""
+    return [sys.executable, "-m", "jobs.worker", "telephony", "default"]
+
+
+def reports_command(settings: Settings) -> list[str]:
+    """Report files, one after another: a long one must not delay an apply."""
+    return [sys.executable, "-m", "jobs.worker", "reports"]
+
+
+def cron_command(settings: Settings) -> list[str]:
+    """What runs at which minute or hour."""
+    return [sys.executable, "-m", "jobs.cron"]
+
+
+def records_command(settings: Settings) -> list[str]:
+    """What Asterisk notes about calls goes into the database."""
+    return [sys.executable, "-m", "appliance.records"]
+
+
+def events_command(settings: Settings) -> list[str]:
+    """The listener to Asterisk's events, which keeps the picture of what is true now."""
+    return [sys.executable, "-m", "appliance.events"]
+
+
+def live_command(settings: Settings) -> list[str]:
+    """The streams. One worker: it holds the one subscription to Redis and every open page."""
+    return [sys.executable, "-m", "gunicorn", "web.live:app", "--chdir", str(CHECKOUT),
+            "--bind", f"unix:{settings.run / 'live.sock'}", "--umask", "0o077", "--no-control-socket",
+            "--worker-class", "asgi", "--workers", "1", "--worker-connections", "4000", "--timeout", "60",
+            "--graceful-timeout", "5"]  # fmt: skip
 
 
 def nginx_command(settings: Settings) -> list[str]:
@@ -156,6 +188,20 @@ def web_answers(settings: Settings, pid: int) -> bool:
     return _status(_UnixConnection(settings.run / "web.sock", timeout=2)) == 200
 
 
+def events_answers(settings: Settings, pid: int) -> bool:
+    """It says every second that it lives."""
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=1) as connection:
+            return bool(connection.exists("live:beat"))
+    except redis.RedisError:
+        return False
+
+
+def live_answers(settings: Settings, pid: int) -> bool:
+    """Streams can be opened."""
+    return _status(_UnixConnection(settings.run / "live.sock", timeout=2)) == 200
+
+
 def worker_answers(settings: Settings, pid: int) -> bool:
     """A worker that registered itself belongs to this process; entries of a killed one stay in Redis for minutes."""
     try:
@@ -164,6 +210,25 @@ def worker_answers(settings: Settings, pid: int) -> bool:
     except redis.RedisError:
         return False
     return any(_session(int(str(found))) == pid for found in pids if found)
+
+
+def cron_answers(settings: Settings, pid: int) -> bool:
+    """A scheduler of this process told Redis of itself."""
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=1, decode_responses=True) as connection:
+            names = [str(name) for name in connection.zrange("rq:cron_schedulers", 0, -1)]
+    except redis.RedisError:
+        return False
+    return any(name.split(":")[1:2] == [str(pid)] for name in names)
+
+
+def records_answers(settings: Settings, pid: int) -> bool:
+    """It noted in its small file, some seconds ago at most, that it works; also while it waits for the database."""
+    file = settings.home / "records.json"
+    try:
+        return json.loads(file.read_text()).get("pid") == pid and time.time() - file.stat().st_mtime < RECORDS_SECONDS
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _session(pid: int) -> int:
@@ -191,8 +256,13 @@ def reachable(bind: str) -> str:
 PROCESSES = [
     Process("redis", redis_command, redis_answers, needed_by_next=True),
     Process("asterisk", asterisk_command, asterisk_answers),
+    Process("records", records_command, records_answers),
+    Process("events", events_command, events_answers),
     Process("web", web_command, web_answers),
+    Process("live", live_command, live_answers),
     Process("worker", worker_command, worker_answers, stop_seconds=20),
+    Process("reports", reports_command, worker_answers, stop_seconds=20),
+    Process("cron", cron_command, cron_answers),
     Process("nginx", nginx_command, nginx_answers, stop_seconds=5),
 ]
 

@@ -9,12 +9,12 @@
 # Without root and without sudo it prints the command for whoever may, and ends with 2.
 set -euo pipefail
 
-# Redis and nginx run under our own supervisor; sox and espeak-ng make prompts; the fonts and Pango print PDFs;
+# Redis and nginx run under our own supervisor; sox and espeak-ng make prompts, lame keeps recordings small; the fonts and Pango print PDFs;
 # iproute2 and util-linux put a trial Asterisk into a network of its own.
-product="redis-server nginx sox espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
+product="redis-server nginx sox lame espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
          libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux"
 tests="chromium postgresql"
-benches="sip-tester"
+benches="sip-tester sqlite3"
 services="nginx redis-server asterisk postgresql"
 
 say() { echo "bentevi: $*" >&2; }

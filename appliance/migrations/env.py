@@ -1,14 +1,17 @@
 """Alembic's entry: one folder of migrations for SQLite and PostgreSQL."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.types import TypeDecorator
 
-from appliance import changes, lanes, numbering  # noqa: F401  tables that are no resource
+from appliance import alarms, changes, lanes, numbering  # noqa: F401  tables that are no resource
+from appliance.calls import raw, totals  # noqa: F401
 from appliance.db import Base
+from appliance.recordings import check  # noqa: F401
+from appliance.reports import model as reports  # noqa: F401
 from appliance.revisions import model  # noqa: F401
 from appliance.users import token  # noqa: F401
 
@@ -32,7 +35,7 @@ def run() -> None:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _plain_type(kind: str, item: Any, _context: Any) -> str | bool:
+def _plain_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Migrations speak of the database's own types, so that they stay true when a type of ours changes."""
     if kind == "type" and isinstance(item, TypeDecorator):
         return f"sa.{item.impl!r}"
