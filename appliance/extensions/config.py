@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from appliance.db import db
 from appliance.dialing_profiles import config as profiles
-from appliance.extension_classes.model import ExtensionClass
+from appliance.extension_classes.model import NO_RECORDING, ExtensionClass
 from appliance.extensions.model import Extension
 from appliance.sip import config as sip
 from appliance.telephony.render import render
@@ -19,13 +19,14 @@ def _facts() -> list[SimpleNamespace]:
     columns = (
         Extension.id, Extension.number, Extension.name, Extension.devices, Extension.dialing_profile_id, Extension.pickup_group_id,
         Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
-        ExtensionClass.simultaneous_calls,
+        ExtensionClass.simultaneous_calls, ExtensionClass.recording,
     )
     query = select(*columns).join(ExtensionClass).order_by(Extension.number)
     return [
         SimpleNamespace(
             **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
             premium=row.dialing_profile_id in premium, simultaneous="yes" if row.simultaneous_calls else "no",
+            recorded="" if row.recording == NO_RECORDING else row.recording,
         )
         for row in db.session.execute(query)
     ]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.errors import Busy
+from appliance.settings import Settings
 from asterisk import manager as pyst2
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,18 @@ class Answer:
     def succeeded(self) -> bool:
         """False for `Response: Error`; `headers["Message"]` then says why."""
         return self.headers.get("Response") != "Error"
+
+
+@dataclass(frozen=True)
+class Question:
+    """An action somebody wants sent who may not wait; `fold` gets the answer later, on another thread."""
+
+    action: Headers
+    fold: "Callable[[Answer], None] | None" = None
+
+
+# Asked one after the other by the process that listens (appliance/events.py), in this order.
+questions: "queue.SimpleQueue[Question]" = queue.SimpleQueue()
 
 
 class _Message(pyst2.ManagerMsg):
@@ -178,7 +191,7 @@ class Connection(pyst2.Manager):
 
     def _route(self, headers: Headers) -> None:
         inbox = self._waiting.get(headers.get("ActionID", ""))
-        if "Response" in headers:
+        if "Response" in headers and "Event" not in headers:  # OriginateResponse has both
             if inbox:
                 inbox.put(headers)
             return
@@ -201,6 +214,12 @@ class Connection(pyst2.Manager):
 
     def _thread(self, work: Callable[..., None], *arguments: Any) -> None:
         threading.Thread(target=work, args=arguments, daemon=True, name=f"ami-{work.__name__}").start()
+
+
+def actions(settings: Settings) -> Connection:
+    """A session for orders, without events. Raises Busy."""
+    secret = (settings.secrets / "ami_actions").read_text().strip()
+    return Connection().open(settings.ami_port, "bentevi-actions", secret)
 
 
 def _add(headers: Headers, line: str) -> None:

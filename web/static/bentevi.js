@@ -95,6 +95,13 @@ document.addEventListener("submit", (event) => {
   if (button && button.dataset.busy) { button.textContent = button.dataset.busy; setTimeout(() => { button.disabled = true; }); }
 });
 
+// The address of a search names what was asked and nothing else.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-tidy]");
+  if (form && !event.defaultPrevented) all("input, select", form).forEach((input) => { input.disabled = !input.value; });
+});
+addEventListener("pageshow", () => all("form[data-tidy] [disabled]").forEach((input) => { input.disabled = false; }));
+
 // Choosing rows of a list brings the bar with what can be done to them.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-bulk]");
@@ -154,3 +161,15 @@ addEventListener("hashchange", () => openTabOf(location.hash));
 
 document.addEventListener("DOMContentLoaded", () => { showFields(); showSave(); openTabOf(location.hash || (document.querySelector(".alert-danger a[href^='#field-']")?.getAttribute("href") ?? "")); });
 document.addEventListener("htmx:afterSwap", () => { showFields(); showSave(); });
+
+/* Recordings: the waveform shows where the sound is, a click jumps there. */
+document.addEventListener("click", (event) => {
+  const wave = event.target.closest?.("[data-wave]");
+  if (!wave) return;
+  const audio = wave.closest("[data-player]").querySelector("audio"), box = wave.getBoundingClientRect();
+  if (audio.duration) { audio.currentTime = (event.clientX - box.left) / box.width * audio.duration; audio.play(); }
+});
+document.addEventListener("timeupdate", (event) => {
+  const wave = event.target.closest?.("[data-player]")?.querySelector("[data-wave]");
+  if (wave && event.target.duration) wave.querySelector(".wave-at").setAttribute("width", event.target.currentTime / event.target.duration * wave.viewBox.baseVal.width);
+}, true);
