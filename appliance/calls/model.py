@@ -1,0 +1,108 @@
+"""Conversations that were: one Call per conversation, its CallSteps in order. Written only by appliance/calls/record.py."""
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from appliance.db import Base, Instant
+
+INBOUND, OUTBOUND, INTERNAL = "inbound", "outbound", "internal"
+DIRECTIONS = {INBOUND: _l("received"), OUTBOUND: _l("made"), INTERNAL: _l("internal")}
+
+# What became of a conversation. OPEN only while it lasts; reports show conversations that are over.
+OPEN, ANSWERED, NO_ANSWER, BUSY, FAILED, REFUSED = "open", "answered", "no_answer", "busy", "failed", "refused"
+STATES = {
+    OPEN: _l("in progress"), ANSWERED: _l("answered"), NO_ANSWER: _l("not answered"), BUSY: _l("busy"), FAILED: _l("failed"),
+    REFUSED: _l("refused"),
+}
+
+CALLER, CALLED, SYSTEM = "caller", "called", "system"
+SIDES = {CALLER: _l("caller"), CALLED: _l("called party"), SYSTEM: _l("exchange")}
+
+ARRIVED, ROUTE, DESTINATION, TRUNK, RING, ANSWER, HOLD, TRANSFER, PICKUP, PARK, CONFERENCE, QUEUE, REFUSAL, END = (
+    "arrived", "route", "destination", "trunk", "ring", "answer", "hold", "transfer", "pickup", "park", "conference", "queue", "refusal",
+    "end",
+)
+KINDS = {
+    ARRIVED: _l("arrived"), ROUTE: _l("route"), DESTINATION: _l("destination"), TRUNK: _l("left by trunk"), RING: _l("rang"),
+    ANSWER: _l("answered"), HOLD: _l("on hold"), TRANSFER: _l("transferred"), PICKUP: _l("picked up"), PARK: _l("parked"),
+    CONFERENCE: _l("conference"), QUEUE: _l("queue"), REFUSAL: _l("refused"), END: _l("ended"),
+}
+
+
+class Call(Base):
+    """A conversation: one linkedid of Asterisk joined with its consult calls. Names and cost centres are those of its time.
+
+    wait_seconds counts from the first queue entered (else from the start) to the first answer by a person, or to the end;
+    ring_seconds while at least one phone rang before that answer; talk_seconds while two parties were joined, holds included;
+    hold_seconds how much of that one of them was on hold. Rounded to whole seconds once, so that every total agrees.
+    """
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index("ix_calls_started_at_id", "started_at", "id"),
+        Index("ix_calls_from_number_started_at", "from_number", "started_at"),
+        Index("ix_calls_to_number_started_at", "to_number", "started_at"),
+        Index("ix_calls_reached_number_started_at", "reached_number", "started_at"),
+        Index("ix_calls_from_cost_centre_id_started_at", "from_cost_centre_id", "started_at"),
+        Index("ix_calls_to_cost_centre_id_started_at", "to_cost_centre_id", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(String(20))               # Asterisk's systemname
+    linkedid: Mapped[str] = mapped_column(String(60), unique=True)
+    protocol: Mapped[str] = mapped_column(String(30), index=True)  # what a caller can quote; follows from the linkedid
+    state: Mapped[str] = mapped_column(String(12))
+    is_cut: Mapped[bool] = mapped_column(default=False)          # Asterisk died meanwhile; the end is the last moment it was seen alive
+    direction: Mapped[str] = mapped_column(String(8))
+    started_at: Mapped[datetime] = mapped_column(Instant())
+    answered_at: Mapped[datetime | None] = mapped_column(Instant())
+    ended_at: Mapped[datetime | None] = mapped_column(Instant())
+    from_number: Mapped[str] = mapped_column(String(40))
+    from_name: Mapped[str] = mapped_column(String(80))
+    from_extension_id: Mapped[int | None]
+    from_cost_centre_id: Mapped[int | None]
+    from_cost_centre: Mapped[str] = mapped_column(String(80))
+    to_number: Mapped[str] = mapped_column(String(40))          # as it was called
+    to_name: Mapped[str] = mapped_column(String(80))
+    reached_number: Mapped[str] = mapped_column(String(40))     # who answered last, else who rang last: “who received the call”
+    reached_name: Mapped[str] = mapped_column(String(80))
+    reached_extension_id: Mapped[int | None]
+    to_cost_centre_id: Mapped[int | None]                        # of the extension reached
+    to_cost_centre: Mapped[str] = mapped_column(String(80))
+    trunk_id: Mapped[int | None]
+    trunk: Mapped[str] = mapped_column(String(80))
+    wait_seconds: Mapped[int] = mapped_column(default=0)
+    ring_seconds: Mapped[int] = mapped_column(default=0)
+    talk_seconds: Mapped[int] = mapped_column(default=0)
+    hold_seconds: Mapped[int] = mapped_column(default=0)
+    hang_up_side: Mapped[str] = mapped_column(String(8))
+    cause: Mapped[int] = mapped_column(default=0)                # Q.850
+    recording_count: Mapped[int] = mapped_column(default=0)
+
+    steps: Mapped[list["CallStep"]] = relationship(
+        order_by="CallStep.position", cascade="all, delete-orphan", passive_deletes=True, back_populates="call",
+    )
+
+
+class CallStep(Base):
+    """One thing that happened in a conversation; `word` and `row_id` name the row it speaks of, `name` as it was called then."""
+
+    __tablename__ = "call_steps"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(12))
+    at: Mapped[datetime] = mapped_column(Instant())
+    ended_at: Mapped[datetime | None] = mapped_column(Instant())
+    word: Mapped[str] = mapped_column(String(40))
+    row_id: Mapped[int | None]
+    name: Mapped[str] = mapped_column(String(80))
+    number: Mapped[str] = mapped_column(String(40))
+    result: Mapped[str] = mapped_column(String(40))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    call: Mapped[Call] = relationship(back_populates="steps")

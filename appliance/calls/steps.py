@@ -1,0 +1,167 @@
+"""The steps of a conversation: one small function per kind."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from appliance.calls.conversation import NO_ANSWER_CAUSES, Conversation, row_of
+from appliance.calls.legs import ROOM_APPS, Leg
+from appliance.calls.lines import QUEUE
+from appliance.calls.model import (
+    ANSWER,
+    ANSWERED,
+    ARRIVED,
+    BUSY,
+    CONFERENCE,
+    DESTINATION,
+    END,
+    FAILED,
+    HOLD,
+    NO_ANSWER,
+    PARK,
+    PICKUP,
+    REFUSAL,
+    RING,
+    ROUTE,
+    TRANSFER,
+    TRUNK,
+    CallStep,
+)
+from appliance.calls.model import QUEUE as QUEUED
+
+BLIND, ATTENDED = "blind", "attended"
+ELSEWHERE, UNAVAILABLE = "elsewhere", "unavailable"
+QUEUE_LEFT = {"CONNECT": ANSWERED, "ABANDON": "abandoned", "EXITWITHTIMEOUT": "timeout", "EXITWITHKEY": "key", "EXITEMPTY": "empty",
+              "JOINEMPTY": "empty"}  # fmt: skip
+_CAUSE_RESULTS = {17: BUSY, 26: ELSEWHERE, 3: UNAVAILABLE, 20: UNAVAILABLE} | dict.fromkeys(NO_ANSWER_CAUSES, NO_ANSWER)
+
+
+def steps(talk: Conversation) -> Iterator[CallStep]:
+    """All of them, one question after the other."""
+    makers: list[Callable[[Conversation], Iterator[CallStep]]] = [
+        _arrived, _routes, _destinations, _queues, _trunks, _rings_of, _pickups, _answers, _rooms,
+        _holds, _transfers, _parks, _refusals, _ended,
+    ]  # fmt: skip
+    for maker in makers:
+        yield from maker(talk)
+
+
+def _arrived(talk: Conversation) -> Iterator[CallStep]:
+    yield _step(talk, ARRIVED, talk.started_at, talk.caller, number=talk.from_number, detail={"called": talk.to_number})
+
+
+def _routes(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BENTEVI_ROUTE"):
+        word, row_id, number, more = row_of(line)
+        yield _made(ROUTE, at, word=word, row_id=row_id, number=number, detail={"line": int(more)} if more.isdigit() else {})
+
+
+def _destinations(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BENTEVI_DESTINATION"):
+        word, row_id, number, _more = row_of(line)
+        yield _made(DESTINATION, at, word=word, row_id=row_id or None, number=number)
+
+
+def _trunks(talk: Conversation) -> Iterator[CallStep]:
+    for at, line, leg in talk.trunk_attempts:
+        word, row_id, number, _more = row_of(line)
+        yield _made(TRUNK, at, word=word, row_id=row_id, number=number, result=result_of(leg) if leg else FAILED,
+                    ended_at=(leg.answered_at or leg.ended_at) if leg else at)  # fmt: skip
+
+
+def _rings_of(talk: Conversation) -> Iterator[CallStep]:
+    for leg in talk.legs.people:
+        if talk.rings(leg) and leg.account[0] != "trunks":
+            yield _step(talk, RING, leg.started_at, leg, ended_at=leg.answered_at or leg.ended_at, result=result_of(leg))
+
+
+def result_of(leg: Leg) -> str:
+    """answered, busy, no_answer, elsewhere, unavailable or failed; "" while it rings."""
+    if leg.answered_at is not None:
+        return ANSWERED
+    if leg.ended_at is None:
+        return ""
+    return _CAUSE_RESULTS.get(leg.cause, FAILED)
+
+
+def _answers(talk: Conversation) -> Iterator[CallStep]:
+    for at, leg in talk.answerers:
+        yield _step(talk, ANSWER, at, leg)
+
+
+def _rooms(talk: Conversation) -> Iterator[CallStep]:
+    for stay in talk.legs.stays:
+        if stay.app in ROOM_APPS and stay.leg.is_somebody:
+            yield _step(talk, CONFERENCE, stay.since, stay.leg, ended_at=stay.until)
+
+
+def _holds(talk: Conversation) -> Iterator[CallStep]:
+    for since, until, leg in talk.holds:
+        yield _step(talk, HOLD, since, leg, ended_at=until)
+
+
+def _transfers(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BLINDTRANSFER", "ATTENDEDTRANSFER"):
+        by = talk.legs.of(line.uniqueid)
+        target = talk.legs.of(str(line.extra.get("transfer_target_channel_uniqueid", "")))
+        consulted = talk.legs.of(str(line.extra.get("channel2_uniqueid", "")))  # of an application only the call to it tells
+        to = str(line.extra.get("extension") or (target and talk.number_of(target)) or (consulted and consulted.began.exten) or "")
+        detail = {"to_word": target.account[0], "to_id": target.account[1]} if target and target.account[0] else {}
+        if by:
+            kind, detail["by"] = BLIND if line.event == "BLINDTRANSFER" else ATTENDED, talk.number_of(by)
+            yield _step(talk, TRANSFER, at, by, number=to, result=kind, detail=detail)
+
+
+def _pickups(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("PICKUP"):
+        by = talk.legs.of(str(line.extra.get("pickup_channel_uniqueid", "")))
+        if by:
+            yield _step(talk, PICKUP, at, by)
+
+
+def _parks(talk: Conversation) -> Iterator[CallStep]:
+    ends = talk.told("PARK_END")
+    for at, line in talk.told("PARK_START"):
+        end = next(((until, one) for until, one in ends if one.uniqueid == line.uniqueid and one.place > line.place), None)
+        by = next((leg for leg in talk.legs.people if str(line.extra.get("parker_dial_string", "")) == leg.channel.rpartition("-")[0]),
+                  talk.caller)  # fmt: skip
+        reason = str(end[1].extra.get("reason", "")).removeprefix("ParkedCall").lower() if end else ""
+        yield _step(talk, PARK, at, by, ended_at=end[0] if end else talk.ended_at, result=reason)
+
+
+def _queues(talk: Conversation) -> Iterator[CallStep]:
+    left = talk.told(*QUEUE_LEFT, kind=QUEUE)
+    for at, line in talk.told("ENTERQUEUE", kind=QUEUE):
+        end = next(((until, one) for until, one in left if one.queue == line.queue and one.place > line.place), None)
+        name, _dash, row_id = line.queue.partition("-")
+        yield _made(QUEUED, at, ended_at=end[0] if end else talk.ended_at, word="queues", name=line.queue,
+                    row_id=int(row_id) if name == "queue" and row_id.isdigit() else None, result=QUEUE_LEFT[end[1].event] if end else "")  # fmt: skip
+
+
+def _refusals(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BENTEVI_REFUSED"):
+        yield _made(REFUSAL, at, result=str(line.extra.get("extra", "")))
+
+
+def _ended(talk: Conversation) -> Iterator[CallStep]:
+    if talk.ended_at is not None:
+        yield _made(END, talk.ended_at, result=talk.hang_up_side, detail={"cause": talk.cause})
+
+
+def _step(talk: Conversation, kind: str, at: float, leg: Leg, **more: Any) -> CallStep:
+    word, row_id = leg.account
+    return _made(kind, at, word=word, row_id=row_id, **{"number": talk.number_of(leg)} | more)
+
+
+def _made(kind: str, at: float, *, ended_at: float | None = None, word: str = "", row_id: int | None = None, name: str = "", number: str = "",
+          result: str = "", detail: dict[str, Any] | None = None) -> CallStep:  # fmt: skip
+    return CallStep(kind=kind, at=moment(at), ended_at=moment_or_none(ended_at), word=word, row_id=row_id, name=name[:80], number=number[:40],
+                    result=result[:40], detail=detail or {})  # fmt: skip
+
+
+def moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
