@@ -1,0 +1,34 @@
+"""How long recordings are kept and how much room they may take (EXT-20)."""
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Mapped, mapped_column
+
+from appliance.db import Base
+from appliance.fields import Whole, field
+from appliance.resource import Resource
+
+
+class RecordingPolicy(Base):
+    """One row: retention and room of recordings. Takes effect at once, without an apply."""
+
+    __tablename__ = "recording_policy"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    retention_days: Mapped[int] = field(
+        Whole(1, 3650), _l("Keep for (days)"), default=365, also="Retenção de gravações",
+        help=_l("Older recordings are removed every night. The call stays in the report, with the seal of what was said."),
+    )
+    quota_gb: Mapped[int] = field(
+        Whole(1, 100_000), _l("Room for recordings (GB)"), default=20, also="Cota espaço",
+        help=_l("When recordings take more, the oldest are removed until they take nine tenths of it."),
+    )
+    free_gb: Mapped[int] = field(
+        Whole(1, 1000), _l("Always leave free (GB)"), default=2, also="Espaço livre em disco",
+        help=_l("With less free on the disk new calls are not recorded, and an alarm says so; calls go on."),
+    )
+
+
+resource = Resource(
+    RecordingPolicy, word="recording_policy", label=_l("Recording policy"), one=_l("recording policy"), group="system", icon="history",
+    single=True, applies=False, tabs={_l("General"): ["retention_days", "quota_gb", "free_gb"]},
+    also="Gravações retenção cota espaço disco",
+)
