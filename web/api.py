@@ -1,5 +1,6 @@
 """The same resources as JSON under /api/v1, described by OpenAPI 3.1 at /api/v1/openapi.json."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, g, jsonify, request
@@ -12,13 +13,14 @@ from spectree import SpecTree
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
-from appliance import applying, changes
+from appliance import applying, changes, live
 from appliance import resource as resources
+from appliance.calls import hangup
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import Resource
-from web import crud
-from web.login import needs
+from web import crud, panel
+from web.login import current_user, needs
 
 MOST_ROWS = 500
 
@@ -72,6 +74,7 @@ def connect(app: Flask) -> None:
     for resource in resources.TABLE.values():
         app.register_blueprint(_blueprint(resource))
     app.register_blueprint(_applies())
+    app.register_blueprint(_now())
     spec.app = app
     app.add_url_rule("/api/v1/openapi.json", "openapi", needs("")(lambda: jsonify(spec.spec)))
 
@@ -188,6 +191,50 @@ def _applies() -> Blueprint:
     for rule, method, view, name, doc, body, answer in views:
         api.add_url_rule(rule, name, guard(_described(view, name, "apply", body, answer, doc=doc)), methods=[method])
     return api
+
+
+class NowOut(BaseModel):
+    """What happens now, as far as the person may see it. `state` of the exchange: running, stopped or unknown."""
+
+    state: str
+    calls: list[dict[str, Any]] | None = None
+    extensions: list[dict[str, Any]] | None = None
+    trunks: list[dict[str, Any]] | None = None
+
+
+def _now() -> Blueprint:
+    api = Blueprint("api_now", __name__, url_prefix="/api/v1/now")
+
+    def show() -> Response:
+        seen = [channel for channel, words in panel.CHANNELS.items() if any(current_user().may(word) for word in words)]
+        if not seen:
+            abort(403)
+        picture, known = live.now(), panel.names()
+        found = {name: [_plain(item.facts) for item in panel.items(name, picture, known) if item.into] for name in panel.LISTS if name in seen}
+        return jsonify(state=panel.exchange(picture, known)[0].facts["state"], **found)
+
+    def end(call_id: str) -> ResponseReturnValue:
+        try:
+            hangup.hang_up(call_id)
+            db.session.commit()
+        except Refused as why:
+            db.session.rollback()
+            return jsonify(error=str(why), fields={}), 404
+        return "", 204
+
+    wrong = (("HTTP_401", Problem), ("HTTP_403", Problem))
+    seen = _described(show, "now_show", "now", None, ("HTTP_200", NowOut), *wrong, doc="Calls in progress, extensions and trunks.")
+    ended = _described(end, "now_end_call", "now", None, ("HTTP_204", None), *wrong, ("HTTP_404", Problem), ("HTTP_503", Problem),
+                       doc="End a call in progress.")
+    api.add_url_rule("", "show", needs("")(seen), methods=["GET"])  # each part for who may see it; nobody else gets any
+    api.add_url_rule("/calls/<call_id>", "end_call", needs("now")(ended), methods=["DELETE"])
+    return api
+
+
+def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of an item as JSON: instants as the rest of the API writes them; what only the page needs is left out."""
+    left_out = ("order", "sip_port", "rtp_start", "rtp_end")
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items() if name not in left_out}
 
 
 def _attempt(attempt: Any) -> dict[str, Any]:

@@ -19,13 +19,20 @@ from appliance import applying, changes, db, lanes, settings
 from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.errors import Busy, Refused
-from web import api, apply, assets, audit, crud, formats, htmx, login, menu, now, search
+from appliance.recordings.model import STATES as RECORDING_STATES
+from appliance.reports import model as report_files
+from web import api, apply, assets, audit, crud, formats, htmx, jobs, login, menu, now, recordings, search
+from web.calls import api as calls_api
+from web.calls import routes as calls
 from web.limits import limiter
+from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
 
 log = logging.getLogger("bentevi.web")
 
-SCREENS = [login.pages, now.pages, search.pages, apply.pages, audit.pages]
+SCREENS = [
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, apply.pages, audit.pages, jobs.pages,
+]
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -72,8 +79,7 @@ def create_app() -> Flask:
     app.add_url_rule("/healthz", "healthz", login.public(_healthz))
     api.connect(app)
     _errors(app)
-    app.jinja_env.filters.update(formats.FILTERS)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    formats.prepare(app.jinja_env)
     app.context_processor(_everywhere)
     return app
 
@@ -116,12 +122,14 @@ def _everywhere() -> dict[str, Any]:
     found: dict[str, Any] = {
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
+        "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
         "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
-        found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "running": now.is_running(),
-                  "company": company, "restart_waits": bool(applying.waiting_restart()), "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
+        found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "exchange_state": now.exchange_state(),
+                  "company": company, "restart_waits": bool(applying.waiting_restart()), "news": report_files.news_of(user) if user.may("reports") else [],
+                  "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
     return found
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from appliance import applying, changes, settings, snapshots
@@ -21,16 +20,10 @@ from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import revision as files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.render import Unfit
-from web import crud
+from web import applies, crud
 from web.login import current_user, needs
 
 pages = Blueprint("apply", __name__)
-
-STEPS = {  # step of the pipeline → what the person reads
-    "render": _l("Generate"), "write": _l("Write"), "check": _l("Check"), "shadow": _l("Try out"), "switch": _l("Switch"),
-    "reload": _l("Load"), "look": _l("Confirm"), "return": _l("Go back"),
-}
-
 
 @pages.post("/apply")
 @needs("revisions")
@@ -52,20 +45,16 @@ def show(attempt_id: int) -> ResponseReturnValue:
 @pages.get("/apply/<int:attempt_id>/_steps")
 @needs("")
 def steps(attempt_id: int) -> ResponseReturnValue:
-    """The steps alone; the page asks again while something may still happen."""
+    """The steps alone; the page asks for them at the end, and every 2 s while its stream is down."""
     return render_template("apply/_steps.html", part=True, pending=changes.pending_by_author(), **_facts(attempt_id))
 
 
 def _facts(attempt_id: int) -> dict[str, Any]:
     attempt = db.session.get(Attempt, attempt_id) or abort(404)
-    names = [name for name in STEPS if name not in ("return", "write")]
-    by_name = {step["name"]: step for step in attempt.steps}
-    if "return" in by_name:
-        names.append("return")
-    shown = [(STEPS[name], by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
+    shown = [(applies.STEPS[name], step) for name, step in applies.steps(attempt)]
     waits = attempt.state == "queued" and ground.now() - attempt.at > timedelta(seconds=5)
     seen = [applying.told(found) for found in attempt.findings if _may_see(found["word"])]
-    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": seen, "hides_findings": len(seen) < len(attempt.findings)}
+    return {"attempt": attempt, "steps": shown, "waits": waits, "findings": seen, "is_over": attempt.is_over, "hides_findings": len(seen) < len(attempt.findings)}
 
 
 def _may_see(word: str) -> bool:

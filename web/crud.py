@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
-from appliance import applying, changes, lanes, masks
+from appliance import applying, changes, lanes, live, masks
 from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -264,9 +264,13 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
 
 
 def end_sessions_of_changed(user: Any, values: dict[str, Any]) -> None:
-    """A person whose password or access was taken away is logged out at once; who changed the own password stays here only."""
+    """A person whose password or access was taken away is logged out at once; who changed the own password stays here only.
+
+    Open streams of the person are looked at again, because what the person may open may have changed.
+    """
     from web import sessions
 
+    live.announce(user=user.id)
     if values.get("password") or values.get("active") is False:
         sessions.forget_user(user.id)
         if session.get("user_id") == user.id:

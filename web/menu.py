@@ -9,7 +9,7 @@ from appliance.resource import TABLE
 from appliance.users.model import User
 
 GROUPS = {
-    "now": _l("Now"), "telephony": _l("Telephony"), "people": _l("People"), "system": _l("System"),
+    "now": _l("Now"), "telephony": _l("Telephony"), "people": _l("People"), "reports": _l("Reports"), "system": _l("System"),
 }
 
 
@@ -27,7 +27,11 @@ class Page:
 
 PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
+    Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
+    Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
+    Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),
+    Page("jobs", _l("Jobs"), "/jobs", "list", "system", "Trabalhos tarefas fila de espera erros"),
     Page("audit", _l("Audit trail"), "/audit", "clock", "system", "Auditoria histórico alterações"),
 ]
 

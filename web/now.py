@@ -1,19 +1,27 @@
-"""The start page: what the exchange is made of and what to do next."""
+"""The start page: what happens now, what the exchange is made of, what to do next; ending a call."""
 
-from flask import Blueprint, render_template
+import logging
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy import func, select
 
-from appliance import clock, settings
+from appliance import clock, live
 from appliance import resource as resources
+from appliance.calls import hangup
 from appliance.db import db
+from appliance.errors import Busy, Refused
 from appliance.inbound_routes.model import InboundRoute
 from appliance.outbound_routes.model import OutboundRoute
 from appliance.revisions.model import last_attempt, newest
-from appliance.telephony import runtime
 from appliance.trunks.model import Trunk
+from web import panel
 from web.login import current_user, needs
+
+log = logging.getLogger("bentevi.web")
 
 pages = Blueprint("now", __name__)
 FIRST_STEPS = ("extensions", "trunks", "outbound_routes", "dialing_profiles", "inbound_routes")
@@ -30,13 +38,40 @@ def show() -> ResponseReturnValue:
     ]
     steps = [(resource, count > 0) for resource, count in counts if resource.word in FIRST_STEPS]
     steps.sort(key=lambda step: FIRST_STEPS.index(step[0].word))
+    sees_now = user.may("now")
     return render_template("now.html", counts=counts, steps=steps, revision=newest(), attempt=last_attempt(),
-                           running=is_running(), clock_is_right=clock.is_synchronised())
+                           sees_now=sees_now, parts=parts() if sees_now else {}, clock_is_right=clock.is_synchronised())
 
 
-def is_running() -> bool:
-    """Whether Asterisk answers."""
-    return runtime.is_running(runtime.control(settings.load()))
+def parts() -> dict[str, Any]:
+    """The first state of the page's parts, by the same templates as every change: element → HTML."""
+    picture, known = live.now(), panel.names()
+    found: dict[str, Any] = {name: Markup() for name in panel.LISTS}
+    for channel in panel.CHANNELS:
+        for item in panel.items(channel, picture, known):
+            text = Markup(panel.render(current_app.jinja_env, item))  # rendered by our templates, with their escaping
+            found[item.into or item.id] = found.get(item.into or item.id, Markup()) + text
+    return found
+
+
+def exchange_state() -> Any:
+    """The dot in the head of every page."""
+    item = panel.exchange(live.now(), panel.Names())[0]
+    return Markup(panel.render(current_app.jinja_env, item))
+
+
+@pages.post("/now/calls/<call_id>/hangup")
+@needs("now")
+def end_call(call_id: str) -> ResponseReturnValue:
+    """End a call in progress. Says so when it was over already."""
+    try:
+        hangup.hang_up(call_id)
+        db.session.commit()
+    except (Refused, Busy) as why:
+        db.session.rollback()
+        return render_template("now/_told.html", text=str(why), is_good=False)
+    log.info("calls %s: ended by %s from %s", call_id, current_user().login, request.remote_addr)
+    return render_template("now/_told.html", text=_("The call was ended."), is_good=True)
 
 
 def inactive(resource: resources.Resource, row: object) -> str:

@@ -1,5 +1,6 @@
 """Search over everything in the head of the page: pages, fields of forms, rows by number and name (CFG-13)."""
 
+import re
 import unicodedata
 
 from flask import Blueprint, render_template, request
@@ -8,12 +9,16 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from appliance import resource as resources
+from appliance.calls import words
+from appliance.calls.model import Call
+from appliance.company.model import Company
 from appliance.db import db
+from appliance.reports.asked import held, may_see
 from web import menu
 from web.login import current_user, needs
 
 pages = Blueprint("search", __name__)
-MOST = 8
+MOST, MOST_CALLS = 8, 4
 
 
 @pages.get("/search")
@@ -21,7 +26,7 @@ MOST = 8
 def search() -> ResponseReturnValue:
     """Up to eight of each: menu pages, form fields, rows the person may see."""
     text = request.args.get("q", "").strip()
-    return render_template("parts/found.html", text=text, pages=_pages(text), fields=_fields(text), rows=_rows(text))
+    return render_template("parts/found.html", text=text, pages=_pages(text), fields=_fields(text), rows=_rows(text), calls=_calls(text), words=words)
 
 
 def _pages(text: str) -> list[menu.Page]:
@@ -54,6 +59,23 @@ def _rows(text: str) -> list[tuple[resources.Resource, int, str]]:
         query = select(resource.model).where(resource.matching(text)).order_by(resource.model.id).limit(MOST)
         found += [(resource, row.id, resource.title(row)) for row in db.session.scalars(query)]
     return found[: MOST * 3]
+
+
+def _calls(text: str) -> list[Call]:
+    """The newest calls with this protocol number or telephone, whole: both are found by an index."""
+    if not current_user().may("reports") or len(text) < 4 or not re.fullmatch(r"[A-Za-z0-9 ()+._-]{4,40}", text):
+        return []
+    arms = [Call.protocol == text]
+    dialled = re.sub("[^0-9]", "", text)
+    if dialled and not re.search("[A-Za-z_]", text):
+        company = db.session.get(Company, resources.SINGLE_ID)
+        numbers = held(dialled, company.country_code, company.area_code) if company else (dialled,)
+        arms += [column == number for number in numbers for column in (Call.from_number, Call.to_number, Call.reached_number)]
+    found: dict[int, Call] = {}
+    for arm in arms:
+        newest = select(Call).where(arm).order_by(Call.started_at.desc(), Call.id.desc()).limit(MOST_CALLS * 5)
+        found |= {call.id: call for call in db.session.scalars(newest) if may_see(call, current_user())}
+    return sorted(found.values(), key=lambda call: call.started_at, reverse=True)[:MOST_CALLS]
 
 
 def _both(label: object) -> str:

@@ -11,7 +11,7 @@ from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 
-from appliance import lanes, settings
+from appliance import lanes, live, settings
 from appliance.db import digest
 
 IDLE_SECONDS = 12 * 3600
@@ -50,9 +50,11 @@ class Sessions(SessionInterface):
         if session.old_token:
             with lanes.needs_redis():
                 lanes.connection().delete(_key(session.old_token))
+            live.announce(session=_key(session.old_token))
         if not session:
             if session.modified and session.token:
                 lanes.connection().delete(_key(session.token))
+                live.announce(session=_key(session.token))
                 response.delete_cookie(self.get_cookie_name(app))
             return
         if not session.token:
@@ -64,8 +66,7 @@ class Sessions(SessionInterface):
                                 secure=app.config["SESSION_COOKIE_SECURE"] or _over_tls(), path="/")
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Cookies do not know ports: two homes on one machine must not log each other out."""
-        return f"bentevi_{settings.load().http_port}"
+        return cookie_name()
 
 
 def forget_user(user_id: int) -> None:
@@ -76,6 +77,24 @@ def forget_user(user_id: int) -> None:
             stored = redis.get(key)
             if stored and json.loads(stored).get("user_id") == user_id:
                 redis.delete(key)
+    live.announce(user=user_id)
+
+
+def key_of(token: str) -> str:
+    """The name of a session in Redis, from what the browser holds."""
+    return _key(token)
+
+
+def stored(key: str) -> dict[str, Any]:
+    """What belongs to a session, {} when there is none. Raises Busy when Redis is dead."""
+    with lanes.needs_redis():
+        found = lanes.connection().get(key)
+    return dict(json.loads(found)) if found else {}
+
+
+def cookie_name() -> str:
+    """Cookies do not know ports: two homes on one machine must not log each other out."""
+    return f"bentevi_{settings.load().http_port}"
 
 
 def _key(token: str) -> str:

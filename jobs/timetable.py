@@ -1,0 +1,23 @@
+"""TABLE of what runs by the clock: function, lane, when. Hours are UTC (São Paulo is three hours behind)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One line: every so many seconds, or at the minutes a cron text says (UTC). The function gets 0 for a row id."""
+
+    function: str
+    lane: str
+    every_seconds: int = 0
+    at: str = ""
+
+
+TIMETABLE = [
+    Timed("jobs.records.reconcile", "default", every_seconds=300),
+    Timed("jobs.recordings.guard", "telephony", every_seconds=60),
+    Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),
+    Timed("jobs.recordings.remove_old", "default", at="10 * * * *"),      # the room fills by day too
+    Timed("jobs.recordings.verify_all", "default", at="30 5 * * 0"),      # Sundays, 02:30 in São Paulo
+    Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
+]
