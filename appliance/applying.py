@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask_babel import gettext as _
 from sqlalchemy import CursorResult, select, update
 
-from appliance import changes, config_files, lanes, settings, snapshots
+from appliance import changes, config_files, lanes, live, settings, snapshots
 from appliance import db as ground
 from appliance import resource as resources
 from appliance.company.model import Company
@@ -110,6 +110,7 @@ def _apply(attempt: Attempt) -> None:
     changes.put_in_force(number, up_to)
     attempt.state, attempt.ended_at, attempt.warning = DONE, ground.now(), applied.warning
     db.session.commit()
+    live.announce(apply=attempt.id)
     restart()
     revision.prune(settings.load(), KEPT_REVISIONS)
 
@@ -118,6 +119,7 @@ def _failed(attempt: Attempt, findings: list[Finding]) -> None:
     attempt.state, attempt.ended_at, attempt.revision = FAILED, ground.now(), None
     attempt.findings = [asdict(found) | {"parameters": dict(found.parameters)} for found in findings[:50]]
     db.session.commit()
+    live.announce(apply=attempt.id)
 
 
 def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = None) -> revision.Candidate:
@@ -240,3 +242,4 @@ class _Steps:
         others = [one for one in attempt.steps if one["name"] != step.name]
         attempt.steps = [*others, {"name": step.name, "state": step.state, "seconds": round(step.seconds, 2)}]
         db.session.commit()
+        live.announce(apply=self.id)

@@ -13,7 +13,7 @@ from appliance import db as ground
 from appliance.db import Base, Instant, db
 
 KEPT_DAYS = 180
-CREATED, UPDATED, DELETED, RESTORED = "created", "updated", "deleted", "restored"
+CREATED, UPDATED, DELETED, RESTORED, HUNG_UP = "created", "updated", "deleted", "restored", "hung_up"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from typing import Any, TextIO
 import click
 
 from appliance import front_door, settings
+from appliance.calls import command as calls_command
 from appliance.errors import Busy, Refused
+from appliance.recordings import command as recordings_command
 from appliance.settings import CHECKOUT, Settings
 
 
@@ -90,7 +92,7 @@ def status(as_json: bool) -> None:
     """Tell how each process is. Ends with 1 when one does not run or does not answer."""
     entries = front_door.status(home())
     if as_json:
-        click.echo(json.dumps({"processes": entries}, indent=1))
+        click.echo(json.dumps({"processes": entries, "alarms": standing_alarms()}, indent=1))
     else:
         for entry in entries:
             word = "answers" if entry["answers"] else "does not answer" if entry["running"] else "is down"
@@ -98,6 +100,17 @@ def status(as_json: bool) -> None:
                                                                 ("restarts", "restarts")) if entry.get(key)]  # fmt: skip
             click.echo(f"{entry['name']:<11} {word:<16} {', '.join(facts)}".rstrip())
     sys.exit(0 if all(entry["answers"] for entry in entries) else 1)
+
+
+def standing_alarms() -> list[dict[str, Any]]:
+    """Code, parameters and begin of the alarms that stand; none while there are no tables yet."""
+    from appliance import alarms  # rows and rules take half a second to load; most commands need none
+
+    try:
+        with rows():
+            return [{"code": one.code, "parameters": one.parameters, "at": one.at.isoformat()} for one in alarms.active()]
+    except Refused:
+        return []
 
 
 @bentevi.command()
@@ -371,6 +384,10 @@ def token_create(login: str, name: str) -> None:
         click.echo(f"token, shown only now: {text}")
 
 
+calls_command.add_to(bentevi, rows, tell)
+recordings_command.add_to(bentevi, rows, tell)
+
+
 # ---- Development -----------------------------------------------------------------------------------------------------
 
 
@@ -391,7 +408,7 @@ def test(long: bool, word: str | None, database: str | None, paths: tuple[str, .
     sys.exit(run.returncode)
 
 
-BENCHES = ("apply", "calls")
+BENCHES = ("apply", "calls", "ingest", "panel", "reports")
 
 
 @bentevi.command()
@@ -399,7 +416,7 @@ BENCHES = ("apply", "calls")
 @click.argument("arguments", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
 def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions."""
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions; reports: of calls, and sqlite or postgresql."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
     run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)

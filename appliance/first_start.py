@@ -6,12 +6,11 @@ from flask_migrate import upgrade
 
 from appliance import applying, changes, settings
 from appliance import db as ground
-from appliance.company import model as company
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
 from appliance.resource import Resource
+from appliance.resources import RESOURCES
 from appliance.revisions.model import newest_number
-from appliance.sip import model as sip
 from appliance.users import model as users
 from appliance.users import password
 
@@ -24,8 +23,9 @@ def prepare() -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     upgrade(directory=str(MIGRATIONS))
     changes.actor.set(changes.Actor(name="bentevi"))
-    for resource in (company.resource, sip.resource):
-        _single(resource)
+    for resource in RESOURCES:
+        if resource.single:
+            _single(resource)
     if not list(classes.resource.rows()):
         classes.resource.create({"name": classes.DEFAULT})
     if not list(users.resource.rows()):

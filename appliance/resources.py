@@ -10,6 +10,7 @@ from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
+from appliance.recording_policy import model as recording_policy
 from appliance.sip import model as sip
 from appliance.trunks import model as trunks
 from appliance.users import model as users
@@ -27,6 +28,7 @@ RESOURCES = [
     cost_centres.resource,
     company.resource,
     sip.resource,
+    recording_policy.resource,
 ]
 
 resource.use(RESOURCES)

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -39,6 +39,11 @@ class LoggedCall:
     ended_at: datetime | None = None
     code: int = 0
     ended_by: str = ""
+    caller: str = ""  # of an incoming call, as it was shown
+    held: list[list[datetime]] = field(default_factory=list)  # [from, until]; until is missing while it lasts
+    transferred_to: str = ""
+    transferred_at: datetime | None = None  # its far end went away blindly
+    joined: "LoggedCall | None" = None  # our other leg, whose far end got this one's
 
 
 class Call(Voice):
@@ -150,6 +155,11 @@ class Call(Voice):
         self._wait(lambda: len(self.updates) >= count, within_seconds, f"{count} update(s) of the call")
         return self.updates[-1]
 
+    def lose(self) -> None:
+        """The exchange is dead: the leg ends here without a message."""
+        with self.wire.changed:
+            self._over(self.code, self.reason, "lost")
+
     def wait_transferred(self, within_seconds: float = ANSWER_SECONDS) -> int:
         """Final code of our transfer as the exchange notified it; on 2xx this leg has hung up by itself."""
         self._wait(lambda: self.transfer_code >= 200, within_seconds, "the end of the transfer")
@@ -212,17 +222,23 @@ class Call(Voice):
     def hold(self) -> None:
         """Re-INVITE with sendonly; the microphone is off until `resume`."""
         self._offer_again(is_on_hold=True)
+        self.logged.held.append([datetime.now(UTC)])
 
     def resume(self) -> None:
         self._offer_again(is_on_hold=False)
+        self.logged.held[-1].append(datetime.now(UTC))
 
     def transfer(self, number: str, headers: Headers = ()) -> int:
         """Blind transfer by REFER: the code of its answer (202 accepted). See `wait_transferred` for the outcome."""
         host, port = self.phone.exchange
-        return self._refer(f"sip:{number}@{host}:{port}", headers)
+        code = self._refer(f"sip:{number}@{host}:{port}", headers)
+        if code == 202:
+            self.logged.transferred_to, self.logged.transferred_at = number, datetime.now(UTC)
+        return code
 
     def transfer_to(self, other: "Call") -> int:
         """Attended transfer by REFER with Replaces: our far end is joined with the other call's."""
+        self.logged.joined = other.logged
         replaces = quote(other.dialog.replaces(), safe="")
         return self._refer(f"{uri_of(other.dialog.remote)}?Replaces={replaces}", ())
 

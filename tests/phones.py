@@ -202,6 +202,7 @@ class Phone(Station):
         """A new call came. What is done with it is `treatment`'s choice."""
         call = Call(self, Dialog.of_invite(invite), raw_user_of(invite.uri), False, self.codecs)
         call.invite = invite
+        call.logged.caller = call.caller_number
         treatment = self.treatment(call)
         call.is_silent = treatment == "silent"
         if call.is_silent:

@@ -2,18 +2,24 @@
 writes docs/pictures/*.png. No test; run it after the look has changed."""
 
 import os
+import random
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.carrier import BY_IP, Carrier
 from tests.homes import environment
+from tests.phones import Phones
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 DESK, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PASSWORD = "Ana@Padaria4"
+PASSWORD, SECRET = "Ana@Padaria4", "Ramal@4fotos"
 SITE = f"""
 bentevi: 1
 company: {{name: Padaria Estrela, cnpj: 11.222.333/0001-81, area_code: "48"}}
@@ -37,12 +43,12 @@ dialing_profiles:
   - {{name: Completo, outbound_routes: [Local, Celular e DDD]}}
   - {{name: Só cidade, outbound_routes: [Local]}}
 extensions:
-  - {{number: "1000", name: Ana, dialing_profile: Completo, pickup_group: Escritório, cost_centre: Escritório}}
-  - {{number: "1001", name: Bruno, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
-  - {{number: "1002", name: Carla, dialing_profile: Só cidade, pickup_group: Loja, cost_centre: Loja}}
-  - {{number: "1003", name: Balcão, pickup_group: Loja, cost_centre: Loja}}
-  - {{number: "1004", name: Cozinha, pickup_group: Loja, cost_centre: Loja}}
-  - {{number: "1005", name: Entregas, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1000", name: Ana, password: {SECRET}, dialing_profile: Completo, pickup_group: Escritório, cost_centre: Escritório}}
+  - {{number: "1001", name: Bruno, password: {SECRET}, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1002", name: Carla, password: {SECRET}, dialing_profile: Só cidade, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1003", name: Balcão, password: {SECRET}, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1004", name: Cozinha, password: {SECRET}, pickup_group: Loja, cost_centre: Loja}}
+  - {{number: "1005", name: Entregas, password: {SECRET}, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
 inbound_routes:
   - name: Entrada
     trunks: [Operadora]
@@ -84,6 +90,33 @@ def fill() -> None:
         changes.actor.set(changes.Actor(name="Ana Souza"))
         sitefile.load(SITE)
         db.session.commit()
+        fill_calls()
+
+
+def fill_calls() -> None:
+    """Four weeks of calls of the bakery."""
+    from appliance import db as ground
+    from appliance.resource import TABLE
+    from tests.build import make_call, make_internal_call
+
+    dice, extensions, trunk = random.Random(4), list(TABLE["extensions"].rows()), TABLE["trunks"].find("Operadora")
+    names = ["João Pereira", "Mercado São José", "", "Dona Lúcia", "", "Hotel Ilha"]
+    for _number in range(600):
+        day = ground.now() - timedelta(days=dice.randrange(28))
+        at = day.replace(hour=11 + dice.randrange(10), minute=dice.randrange(60), second=dice.randrange(60))
+        if at > ground.now():
+            continue
+        outside, one, other = f"55489{dice.choice((9123, 8812, 9645))}{dice.randrange(1000, 1040)}", *dice.sample(extensions, 2)
+        facts = {"state": dice.choice(["answered"] * 7 + ["no_answer"] * 2 + ["busy"]), "wait": dice.randrange(3, 60), "talk": dice.randrange(10, 600),
+                 "steps": True}
+        line = {"trunk_id": trunk.id, "trunk": trunk.name}
+        kind = dice.random()
+        if kind < 0.6:
+            make_call(at, from_=outside, from_name=dice.choice(names), to="554830139018", reached=one, **facts, **line)
+        elif kind < 0.85:
+            make_call(at, from_=one, to=outside, direction="outbound", **facts, **line)
+        else:
+            make_internal_call(one, other, at, **facts)
 
 
 def take(desk: Page, phone: Page) -> None:
@@ -99,8 +132,18 @@ def take(desk: Page, phone: Page) -> None:
     desk.get_by_role("button", name="Aplicar").click()
     expect(desk.locator(".outcome")).to_be_visible(timeout=30_000)
     desk.screenshot(path=PICTURES / "apply.png")
-    picture(desk, "/", "now")
-    picture(desk, "/extensions", "extensions")
+    with calls_in_progress():
+        desk.goto("/")
+        expect(desk.locator("#calls > .call")).to_have_count(4)
+        expect(desk.locator(".state-reachable")).to_have_count(1)
+        expect(desk.locator(".state-unreachable")).to_have_count(1)
+        desk.wait_for_timeout(1500)  # durations tick
+        desk.screenshot(path=PICTURES / "now.png")
+        picture(desk, "/extensions", "extensions")
+    desk.goto("/calls")
+    desk.get_by_role("link", name="Últimos 7 dias").click()
+    desk.locator("#rows").evaluate("rows => window.scrollTo(0, rows.offsetTop - 380)")
+    desk.screenshot(path=PICTURES / "calls.png")
     desk.goto("/outbound_routes")
     desk.get_by_role("link", name="Celular e DDD").click()
     expect(desk.get_by_text("Onde é usado")).to_be_visible()
@@ -109,6 +152,29 @@ def take(desk: Page, phone: Page) -> None:
     desk.reload()
     desk.wait_for_timeout(300)  # colours fade into each other
     desk.screenshot(path=PICTURES / "dark.png")
+
+
+@contextmanager
+def calls_in_progress() -> Iterator[None]:
+    """Five phones and a carrier, which talk, hold and ring; the second trunk is silent."""
+    from appliance import settings
+    from appliance.telephony import runtime
+
+    machine = settings.load()
+    exchange = ("127.0.0.1", machine.sip_port)
+    with Phones(exchange=exchange) as phones:
+        carrier = phones.keep(Carrier(exchange, 5070, BY_IP))
+        ana, bruno, carla, counter, kitchen = (phones.phone(str(number), SECRET) for number in range(1000, 1005))
+        for trunk in ("trunk-1", "trunk-2"):
+            runtime.command(runtime.control(machine), f"pjsip qualify {trunk}")
+        carrier.treats("48988887777", "ring")
+        ana.call("0999991234").wait_answered()
+        carrier.call("4830139018", caller="4833334444", caller_name="Restaurante Sol")
+        counter.answer().hold()
+        carla.call("1004")
+        kitchen.wait_ringing()
+        bruno.call("0988887777")
+        yield
 
 
 def picture(page: Page, address: str, name: str) -> None:

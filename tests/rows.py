@@ -2,10 +2,17 @@
 
 from sqlalchemy import delete
 
-from appliance import changes, lanes, numbering
+from appliance import alarms, changes, lanes, numbering
+from appliance.calls.model import Call, CallStep
+from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
+from appliance.calls.totals import CallHour, CallTotal
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.extension_classes import model as classes
+from appliance.recording_policy.model import RecordingPolicy
+from appliance.recordings.check import RecordingCheck
+from appliance.recordings.model import Recording
+from appliance.reports.model import Report
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
@@ -19,10 +26,13 @@ def first_start_rows() -> None:
     db.session.execute(delete(Token))
     for resource in reversed(in_dependency_order()):
         db.session.execute(delete(resource.model))
-    for table in (changes.Change, numbering.Number, lanes.Outgoing):
+    for table in (
+            RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
+            alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
+    ):
         db.session.execute(delete(table))
     db.session.expunge_all()
-    for word, model in (("company", Company), ("sip", Sip)):
+    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -8,20 +8,24 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "certificate", "changes", "clock", "db", "errors", "fields", "lanes", "links", "masks", "numbering", "numbers", "planned",
+    "alarms", "certificate", "changes", "clock", "db", "errors", "fields", "lanes", "links", "live", "masks", "numbering", "numbers", "planned",
     "resource", "settings",
 }
 OVER_TELEPHONY = {"front_door", "processes", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
-ROOF = {"app", "applying", "cli", "config_files", "first_start", "resources"}
+ROOF = {"app", "applying", "cli", "config_files", "events", "first_start", "records", "resources"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 
 # One feature may read another's rows (model.py). Further than that, each for its reason:
 REASONABLE = {
+    ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",
     ("extensions.config", "dialing_profiles.config"): "an endpoint bears the context of its profile",
     ("extensions.config", "sip.config"): "NAT and general lines hold for every endpoint",
+    ("reports.calls", "calls.totals"): "the sums of a report are read from the roll-ups",
+    ("reports.files", "calls.words"): "what a call says has one wording for page, file and CLI",
+    ("reports.printed", "calls.words"): "what a call says has one wording for page, file and CLI",
     ("trunks.config", "sip.config"): "NAT and general lines hold for every endpoint",
     ("trunks.config", "sip.lines"): "extra settings are lines of chan_sip too",
     ("trunks.model", "sip.lines"): "extra settings are lines of chan_sip too",

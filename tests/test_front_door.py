@@ -19,7 +19,7 @@ from appliance.settings import CHECKOUT, Settings, load
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 PORTS = {"BENTEVI_HTTP_PORT": TCP, "BENTEVI_HTTPS_PORT": TCP, "BENTEVI_AMI_PORT": TCP, "BENTEVI_AGI_PORT": TCP,
          "BENTEVI_WS_PORT": TCP, "BENTEVI_SIP_PORT": UDP}  # fmt: skip
-NAMES = ["supervisor", "redis", "asterisk", "web", "worker", "nginx"]
+NAMES = ["supervisor", "redis", "asterisk", "records", "events", "web", "live", "worker", "reports", "cron", "nginx"]
 
 
 class Home:
@@ -136,7 +136,7 @@ def test_a_second_up_says_that_it_runs_and_changes_nothing(home):
     assert supervisor.read_state(home.settings) == before
 
 
-@pytest.mark.parametrize("name", ["redis", "asterisk", "web", "worker", "nginx"])
+@pytest.mark.parametrize("name", ["redis", "asterisk", "records", "events", "web", "live", "worker", "reports", "cron", "nginx"])
 def test_a_killed_process_is_started_again(home, name):
     killed = home.pid(name)
     os.kill(killed, signal.SIGKILL)

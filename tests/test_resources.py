@@ -70,6 +70,7 @@ EXAMPLES = {
     "cost_centres": Example({"name": "Loja", "description": "Balcão"}, {"description": "Caixa"}, ("name", "")),
     "company": Example({}, {"cnpj": "11.222.333/0001-81", "area_code": "48"}, ("cnpj", "11.222.333/0001-82")),
     "sip": Example({}, {"nat": True, "external_ip": "200.1.2.3"}, ("external_ip", "200.1.2.300")),
+    "recording_policy": Example({}, {"retention_days": 90}, ("quota_gb", 0)),
 }
 EVERY = pytest.mark.parametrize("word", [resource.word for resource in RESOURCES])
 LISTED = pytest.mark.parametrize("word", [resource.word for resource in RESOURCES if not resource.single])
@@ -421,8 +422,9 @@ def test_nobody_gets_in_without_logging_in(client, word):
 
 
 def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Flask):
-    open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language"}
-    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now"}
+    open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language",
+                   "recordings.listen"}  # opened by its signature
+    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "jobs"}
     for rule in whole_app.url_map.iter_rules():
         view = whole_app.view_functions[rule.endpoint]
         if rule.endpoint in open_to_all:

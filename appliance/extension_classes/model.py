@@ -1,13 +1,15 @@
-"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-21, EXT-23, EXT-24)."""
+"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-20, EXT-21, EXT-23, EXT-24)."""
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance.db import Base
-from appliance.fields import Boolean, Digits, Name, Seconds, field
+from appliance.fields import Boolean, Choice, Digits, Name, Seconds, field
 from appliance.resource import Resource
 
 DEFAULT = "Padrão"
+NO_RECORDING, ALL_CALLS, EXTERNAL_CALLS = "none", "all", "external"
+RECORDINGS = {NO_RECORDING: _l("no calls"), ALL_CALLS: _l("all calls"), EXTERNAL_CALLS: _l("external calls only")}
 
 
 class ExtensionClass(Base):
@@ -32,13 +34,17 @@ class ExtensionClass(Base):
         Seconds(5, 300), _l("Ring time"), default=30, also="Timeout",
         help=_l("How long an incoming call rings before it is treated as busy."),
     )
+    recording: Mapped[str] = field(
+        Choice(RECORDINGS), _l("Record calls"), default=NO_RECORDING, also="Gravar ligações gravação",
+        help=_l("Which calls of these extensions are recorded, both voices. Who may listen is chosen in the users (Recordings)."),
+    )
 
 
 resource = Resource(
     ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), new=_l("New class"),
     key="name", group="telephony",
-    icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"], search=["name"],
-    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat"]},
+    icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"], search=["name"],
+    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"]},
     empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),
     also="Categorias de ramais",
 )

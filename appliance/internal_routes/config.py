@@ -15,8 +15,9 @@ def extensions_conf(prefix: str) -> str:
     """Every route in order of id, most specific mask first."""
     shown = []
     for route in db.session.scalars(select(InternalRoute).order_by(InternalRoute.id)):
-        ordered = sorted(route.rules, key=lambda line: masks.specificity(line["mask"]))
+        ordered = sorted(enumerate(route.rules, 1), key=lambda found: masks.specificity(found[1]["mask"]))
         shown.append(SimpleNamespace(word="internal_routes", id=route.id, lines=[
-            {"pattern": masks.pattern(line["mask"]), "destination": facts(line["destination"])} for line in ordered
+            {"pattern": masks.pattern(line["mask"]), "position": position, "destination": facts(line["destination"])}
+            for position, line in ordered
         ]))
     return render("internal_routes.extensions.conf.j2", routes=shown, prefix=prefix)

@@ -21,7 +21,10 @@ from appliance.users import password as passwords
 
 WRONG_PASSWORDS, LOCK_MINUTES = 5, 15
 LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("User")}
-SCREENS = {"now": _l("Now"), "revisions": _l("Revisions"), "audit": _l("Audit trail")}  # permissions that are no resource
+SCREENS = {
+    "now": _l("Now"), "reports": _l("Reports"), "recordings": _l("Recordings"), "revisions": _l("Revisions"), "audit": _l("Audit trail"),
+    "jobs": _l("Jobs"),
+}  # permissions that are no resource
 
 
 def modules() -> dict[str, Any]:
