@@ -137,7 +137,9 @@ class Rtp:
         self.wire.every_beat(self, self._beat)
 
     def close(self) -> None:
+        """Ends sending; keys not yet sent stay unsent, so that nobody waits for them."""
         self.wire.stop_beat(self)
+        self.keys_waiting, self._key = [], None
         self.wire.close(self.socket)
 
     def samples(self, since: float = 0.0, until: float = math.inf) -> list[int]:

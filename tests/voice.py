@@ -102,7 +102,7 @@ class Voice:
     # -- keys
 
     def press(self, keys: str, within_seconds: float = 20.0) -> None:
-        """Presses keys one after the other, 0.24 s each, and returns when the last one was sent."""
+        """Presses keys one after the other, 0.24 s each, and returns when the last one was sent or the leg is over."""
         self._wait(lambda: self.media.remote, within_seconds, "audio to press keys in")
         if not self.media.event_type:
             raise AssertionError(f"{self}: the exchange did not agree to key presses (telephone-event)")

@@ -1,5 +1,6 @@
 """What the lines of one conversation say, asked one question at a time: who, which numbers, what became of it, how long."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ from appliance.calls.model import (
 )
 from appliance.numbers import COUNTRY, international
 
+NAMED_BY_NUMBER = re.compile(r"(?:Local|PJSIP)/([^@]+)[@-]")
 NORMAL_CLEARING, USER_BUSY, NO_ANSWER_CAUSES = 16, 17, (0, 16, 18, 19, 127)
 
 
@@ -145,7 +147,8 @@ class Conversation:
     def number_of(self, leg: Leg) -> str:
         """Whom one reaches there: an inside number as it is, an outside one with country code."""
         if leg.account[0] != "trunks":
-            return leg.began.number or leg.began.exten  # the half of a Local channel bears the number it was made for
+            named = NAMED_BY_NUMBER.match(leg.channel)  # a dialled leg may begin before it is given its number
+            return leg.began.number or (named[1] if named else leg.began.exten)
         sent = [row_of(line)[2] for _at, line, one in self.trunk_attempts if one is leg]
         if sent and leg is self.reached and self.caller.account[0] != "trunks" and self.answered_at == self._joined_at(leg):
             return self.outside(self.dialled)  # without the digits a trunk wants in front

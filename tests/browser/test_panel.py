@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from appliance.db import db
 from tests.build import make_extension, make_inbound_route, make_outbound_route, make_profile, make_trunk
@@ -18,6 +19,7 @@ from tests.truth import shown, truth
 
 pytestmark = [pytest.mark.browser, pytest.mark.pbx]
 
+GONE_MS = 5000.0
 SETTLES_SECONDS = 20.0  # when a page that is still wrong counts as wrong
 DISTURBANCES = ("events", "live", "empty", "redis", "asterisk", "nginx", "web", "restart")
 
@@ -96,11 +98,16 @@ def play(stage: Stage, actions: int, seed: int, disturbances: list[str]) -> None
 
 
 def end_from_page(page: Page, chance: random.Random) -> str:
-    """A person ends one of the calls on the page, by its button."""
+    """A person ends one of the calls on the page, by its button; one that ended by itself meanwhile is let go."""
     calls = page.locator("#calls > .call")
-    chosen = chance.randrange(calls.count())
-    said = calls.nth(chosen).locator(".call-who").inner_text()
-    calls.nth(chosen).locator(".call-end").click()
+    name = calls.nth(chance.randrange(calls.count())).get_attribute("id")
+    chosen = page.locator(f"[id='{name}']")
+    try:
+        said = chosen.locator(".call-who").inner_text(timeout=GONE_MS)
+        chosen.locator(".call-end").click(timeout=GONE_MS)
+    except PlaywrightTimeout:
+        assert not chosen.count(), f"the button of {name} cannot be pressed"
+        return f"{name} ended before the page could end it"
     expect(page.locator("#told .alert")).to_be_visible()
     page.evaluate("document.getElementById('told').replaceChildren()")
     return f"the page ends {said}"

@@ -1,7 +1,6 @@
 """What may be written into a file, how files are read, and which mistakes are named before Asterisk sees them."""
 
 import dataclasses
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -317,18 +316,3 @@ def test_a_difference_of_two_rows_is_two_hunks():
     (found,) = difference.difference(old, new)
     assert [hunk.origin for hunk in found.hunks] == [("extensions", 1), ("extensions", 2)]
     assert difference.difference(old, new, frozenset({name})) == []
-
-
-def test_five_thousand_extensions_take_about_as_long_as_five_hundred_times_ten():
-    """Reading and checking is linear; figures are the business of the bench."""
-
-    def seconds(count):
-        numbers = range(100_000, 100_000 + count)
-        rows = "".join(f"; from extensions {n}\n[{n}](phone)\n[{n}]\ntype = aor\n" for n in numbers)
-        files = {**company()[1], f"bentevi/{P}": small.PJSIP + rows}
-        began = time.perf_counter()
-        assert check(files, KNOWN) == []
-        return time.perf_counter() - began
-
-    seconds(10)
-    assert seconds(5000) < 40 * seconds(500)
