@@ -3,11 +3,14 @@
 import json
 import re
 from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, cast
 
 from flask_babel import gettext as _
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, delete, select, update
 
 from appliance import changes, config_files, lanes, live, settings, snapshots
 from appliance import db as ground
@@ -15,8 +18,8 @@ from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.errors import Busy, Refused
-from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number
-from appliance.telephony import revision, runtime, system_files
+from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number, proved_number
+from appliance.telephony import points, revision, runtime, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, N_, Finding
 from appliance.telephony.render import Unfit
@@ -24,6 +27,8 @@ from appliance.trunks.config import trunks
 
 INTERRUPTED = N_("Interrupted; the revision before stayed in force.")
 KEPT_REVISIONS = 200
+MADE_BY = "made-by"  # beside the files of a revision
+TAKEN_BACK = (("prove", "failed"), ("return", "done"))
 WAIT_SECONDS = 120.0
 
 
@@ -106,10 +111,13 @@ def _apply(attempt: Attempt) -> None:
     db.session.add(Revision(
         number=number, at=ground.now(), author=attempt.author, reason=attempt.reason, change_count=count,
         changed_files=list(applied.changed_files), restart_needed=sorted({*applied.restart_needed, *waiting_restart()}),
+        proved_at=ground.now() if applied.booted else None,
     ))
     changes.put_in_force(number, up_to)
     attempt.state, attempt.ended_at, attempt.warning = DONE, ground.now(), applied.warning
+    points.reached("commit.before")
     db.session.commit()
+    points.reached("commit.after")
     live.announce(apply=attempt.id)
     restart()
     revision.prune(settings.load(), KEPT_REVISIONS)
@@ -117,9 +125,44 @@ def _apply(attempt: Attempt) -> None:
 
 def _failed(attempt: Attempt, findings: list[Finding]) -> None:
     attempt.state, attempt.ended_at, attempt.revision = FAILED, ground.now(), None
-    attempt.findings = [asdict(found) | {"parameters": dict(found.parameters)} for found in findings[:50]]
+    attempt.findings = _stored(findings)
     db.session.commit()
     live.announce(apply=attempt.id)
+
+
+def proved(number: int) -> None:
+    """A second Asterisk booted cold with this revision. May be said twice, and of one that was taken back."""
+    mine = update(Revision).where(Revision.number == number, Revision.proved_at.is_(None))
+    db.session.execute(mine.values(proved_at=ground.now()))
+    db.session.commit()
+
+
+def take_back(number: int, findings: list[Finding]) -> bool:
+    """Asterisk does not boot with revision `number`: the newest proved one comes into force again, and the rows since are
+    pending again with the reason. False when there is none or another revision is in force by now.
+    """
+    with revision.lock(settings.load(), WAIT_SECONDS):
+        good = proved_number()
+        if newest_number() != number or not 0 < good < number:
+            db.session.rollback()
+            return False
+        changes.out_of_force(good)
+        attempts = list(db.session.scalars(select(Attempt).where(Attempt.revision > good, Attempt.state == DONE)))
+        for attempt in attempts:
+            attempt.state, attempt.revision, attempt.findings = FAILED, None, _stored(findings)
+            attempt.steps = [*attempt.steps, *({"name": name, "state": state, "seconds": 0.0} for name, state in TAKEN_BACK)]
+        db.session.execute(delete(Revision).where(Revision.number > good))
+        points.reached("commit.before")
+        db.session.commit()
+        points.reached("commit.after")
+        revision.recover(settings.load(), good)  # also what the next start does when we die here
+        for attempt in attempts:
+            live.announce(apply=attempt.id)
+        return True
+
+
+def _stored(findings: list[Finding]) -> list[dict[str, Any]]:
+    return [asdict(found) | {"parameters": dict(found.parameters)} for found in findings[:50]]
 
 
 def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = None) -> revision.Candidate:
@@ -127,14 +170,32 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     if steps:
         steps.begin("render")
     ground.read_only()
-    generated = config_files.rendered()
+    in_force = revision.folder(settings.load(), newest_number())
+    may_splice = _made_by(in_force) == program_digest()
+    previous = revision.files_of(settings.load(), newest_number()) if may_splice else None
+    generated = config_files.rendered(previous, changes.touched())
     rows = snapshots.take()
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
     if steps:
         steps.end("render")
-    return revision.Candidate(number, files, hidden_files(), {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True)})
+    beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
+    return revision.Candidate(number, files, hidden_files(), beside)
+
+
+def _made_by(folder: Path) -> str:
+    """Which version of the program rendered a revision."""
+    file = folder / MADE_BY
+    return file.read_text() if file.exists() else ""
+
+
+@cache
+def program_digest() -> str:
+    """Changes with every template and every line of the program that renders: then all files are rendered anew."""
+    files = [path for name in ("asterisk", "khomp", "appliance") for path in sorted((settings.CHECKOUT / name).rglob("*"))
+             if path.suffix in (".j2", ".conf", ".py")]  # fmt: skip
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def hidden_files() -> frozenset[str]:

@@ -84,6 +84,19 @@ def put_in_force(revision: int, up_to: int) -> None:
     )
 
 
+def out_of_force(good: int) -> None:
+    """What came into force after revision `good` was taken back: it is pending again."""
+    db.session.execute(update(Change).where(Change.revision > good).values(pending=True, revision=None))
+
+
+def touched() -> dict[str, set[int]]:
+    """{word: ids of its rows} of everything not yet in force."""
+    found: dict[str, set[int]] = {}
+    for word, row_id in db.session.execute(select(Change.word, Change.row_id).where(Change.pending)):
+        found.setdefault(word, set()).add(row_id)
+    return found
+
+
 def secrets_of_deleted(word: str, row_id: int) -> dict[str, str]:
     """The secrets a deleted row had last; empty when it had none."""
     query = select(Change.sealed).where(

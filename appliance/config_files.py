@@ -1,6 +1,6 @@
 """TABLE of every generated file: name under etc/bentevi/ ← function. What to reload follows from the name (telephony/revision.py)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from appliance.company import config as company
 from appliance.dialing_profiles import config as dialing_profiles
@@ -9,6 +9,7 @@ from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
 from appliance.outbound_routes import config as outbound_routes
 from appliance.sip import config as sip
+from appliance.telephony.render import spliced
 from appliance.trunks import config as trunks
 
 
@@ -34,6 +35,29 @@ FILES: dict[str, Callable[[], str]] = {
 SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf"}  # in no difference, log or screen
 
 
-def rendered() -> dict[str, str]:
-    """Every generated file from the rows of this session's snapshot."""
-    return {f"bentevi/{name}": build() for name, build in FILES.items()}
+# Files whose sections depend on one row each when nothing but such rows changed: word, all ids in order, rendering of some.
+ROW_BY_ROW: dict[str, tuple[str, Callable[[], list[int]], Callable[[Collection[int]], str]]] = {
+    "extensions.pjsip.conf": ("extensions", extensions.in_order, extensions.pjsip_conf),
+    "extensions.auth.pjsip.conf": ("extensions", extensions.in_order, extensions.auth_conf),
+    "extensions.extensions.conf": ("extensions", extensions.in_order, extensions.extensions_conf),
+}
+FEW = 200  # rows from which rendering everything is not slower
+
+
+def rendered(previous: Mapping[str, str] | None = None, touched: Mapping[str, Collection[int]] | None = None) -> dict[str, str]:
+    """Every generated file from the rows of this session's snapshot.
+
+    With the files in force (`previous`, made by this version of the program) and {word: ids} of everything that changed
+    since, only changed rows of large files are rendered; the bytes are the same.
+    """
+    made = {name: _from_previous(name, previous, touched) if previous and touched else None for name in FILES}
+    return {f"bentevi/{name}": made[name] or build() for name, build in FILES.items()}
+
+
+def _from_previous(name: str, previous: Mapping[str, str], touched: Mapping[str, Collection[int]]) -> str | None:
+    if name not in ROW_BY_ROW or f"bentevi/{name}" not in previous:
+        return None
+    word, in_order, some = ROW_BY_ROW[name]
+    if set(touched) != {word} or len(touched[word]) > FEW:
+        return None
+    return spliced(previous[f"bentevi/{name}"], word, in_order(), some(touched[word]))

@@ -57,6 +57,11 @@ def asterisk_command(settings: Settings) -> list[str]:
     return runtime.asterisk_argv("-f", "-C", str(settings.asterisk / "etc" / "asterisk.conf"))
 
 
+def proving_command(settings: Settings) -> list[str]:
+    """Boots each revision cold after the switch and keeps the second Asterisk that tries the next one."""
+    return [sys.executable, "-m", "appliance.proving"]
+
+
 def web_command(settings: Settings) -> list[str]:
     """Pages and API behind nginx. Threads, because requests wait for rows and for Redis, not for the processor."""
     return [sys.executable, "-m", "gunicorn", "web.app:create_app()", "--chdir", str(CHECKOUT),
@@ -231,6 +236,14 @@ def records_answers(settings: Settings, pid: int) -> bool:
         return False
 
 
+def proving_answers(settings: Settings, pid: int) -> bool:
+    """It noted that it looks."""
+    try:
+        return json.loads((settings.run / "proving.json").read_text()).get("pid") == pid
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid)
@@ -256,6 +269,7 @@ def reachable(bind: str) -> str:
 PROCESSES = [
     Process("redis", redis_command, redis_answers, needed_by_next=True),
     Process("asterisk", asterisk_command, asterisk_answers),
+    Process("proving", proving_command, proving_answers),
     Process("records", records_command, records_answers),
     Process("events", events_command, events_answers),
     Process("web", web_command, web_answers),

@@ -221,9 +221,11 @@ class Resource:
         found = {spec.attr: getattr(row, spec.attr) for spec in self.fields.values() if spec.kind.secret}
         return {attr: value for attr, value in found.items() if value}
 
-    def raw_without_secrets(self, row: Any) -> dict[str, Any]:
-        """Every column as stored, ids included, without the secrets: what a revision keeps of the row."""
-        return {attr: getattr(row, attr) for attr in self._plain_attrs}
+    def raw_rows(self) -> Iterator[dict[str, Any]]:
+        """Every column of every row as stored, ids included, without the secrets: what a revision keeps of them."""
+        columns = [getattr(self.model, attr) for attr in self._plain_attrs]
+        for values in db.session.execute(select(*columns).order_by(self.model.id)):
+            yield dict(zip(self._plain_attrs, values, strict=True))
 
     @cached_property
     def _plain_attrs(self) -> list[str]:

@@ -23,7 +23,7 @@ Rows = dict[str, list[dict[str, Any]]]
 def take() -> Rows:
     """{word: rows as stored, ids included, secrets left out} of everything that applies to Asterisk."""
     return {
-        resource.word: [_plain(resource.raw_without_secrets(row)) for row in resource.rows()]
+        resource.word: [_plain(values) for values in resource.raw_rows()]
         for resource in resources.TABLE.values() if resource.applies
     }
 

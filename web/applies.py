@@ -11,14 +11,15 @@ from web.panel import Item
 
 STEPS = {  # step of the pipeline → what the person reads
     "render": _l("Generate"), "write": _l("Write"), "check": _l("Check"), "shadow": _l("Try out"), "switch": _l("Switch"),
-    "reload": _l("Load"), "look": _l("Confirm"), "return": _l("Go back"),
+    "reload": _l("Load"), "look": _l("Confirm"), "canary": _l("Test call"), "prove": _l("Try a cold start"), "return": _l("Go back"),
 }
+SOMETIMES = ("canary", "prove", "return")  # shown when they happened; `write` is too short to show
 
 
 def steps(attempt: Attempt) -> list[tuple[str, dict[str, Any]]]:
-    """(name, step) in their order; those that did not begin wait. `write` is too short to show."""
+    """(name, step) in their order; those that did not begin wait."""
     by_name = {step["name"]: step for step in attempt.steps}
-    names = [name for name in STEPS if name not in ("return", "write")] + (["return"] if "return" in by_name else [])
+    names = [name for name in STEPS if name != "write" and (name not in SOMETIMES or name in by_name)]
     return [(name, by_name.get(name, {"state": "waiting", "seconds": 0})) for name in names]
 
 

@@ -1,6 +1,8 @@
 """Extensions → PJSIP endpoints, and the numbers people dial inside."""
 
+from collections.abc import Collection
 from types import SimpleNamespace
+from typing import Any
 
 from sqlalchemy import select
 
@@ -12,8 +14,16 @@ from appliance.sip import config as sip
 from appliance.telephony.render import render
 
 
-def _facts() -> list[SimpleNamespace]:
-    """What the templates receive, in order of number so that differences stay small."""
+Only = Collection[int] | None
+
+
+def in_order() -> list[int]:
+    """Ids of all extensions in the order of the files."""
+    return list(db.session.scalars(select(Extension.id).order_by(Extension.number)))
+
+
+def _facts(only: Only) -> list[SimpleNamespace]:
+    """What the templates receive, in order of number so that differences stay small; `only` these rows when given."""
     kept = profiles.kept_extensions()
     premium = {profile.id for profile in profiles.profiles() if profile.premium_calls}
     columns = (
@@ -21,7 +31,7 @@ def _facts() -> list[SimpleNamespace]:
         Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
         ExtensionClass.simultaneous_calls, ExtensionClass.recording,
     )
-    query = select(*columns).join(ExtensionClass).order_by(Extension.number)
+    query = _only(select(*columns).join(ExtensionClass).order_by(Extension.number), only)
     return [
         SimpleNamespace(
             **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
@@ -32,22 +42,26 @@ def _facts() -> list[SimpleNamespace]:
     ]
 
 
-def pjsip_conf() -> str:
+def _only(query: Any, only: Only) -> Any:
+    return query if only is None else query.where(Extension.id.in_(only))
+
+
+def pjsip_conf(only: Only = None) -> str:
     """Endpoint and aor of every extension."""
     row = sip.current()
     return render(
-        "extensions.pjsip.conf.j2", extensions=_facts(), language=sip.language(), video=row.general("video") == "yes",
+        "extensions.pjsip.conf.j2", extensions=_facts(only), language=sip.language(), video=row.general("video") == "yes",
         by_auth_user=row.general("match_auth_username") == "yes", timers=row.general("timers"),
     )
 
 
-def auth_conf() -> str:
+def auth_conf(only: Only = None) -> str:
     """Passwords, in a file of their own that no difference shows."""
-    query = select(Extension.id, Extension.number, Extension.password).order_by(Extension.number)
+    query = _only(select(Extension.id, Extension.number, Extension.password).order_by(Extension.number), only)
     found = [SimpleNamespace(word="extensions", id=row.id, number=row.number, password=row.password) for row in db.session.execute(query)]
     return render("extensions.auth.pjsip.conf.j2", extensions=found)
 
 
-def extensions_conf() -> str:
+def extensions_conf(only: Only = None) -> str:
     """The numbers of extensions, with hints."""
-    return render("extensions.extensions.conf.j2", extensions=_facts())
+    return render("extensions.extensions.conf.j2", extensions=_facts(only))

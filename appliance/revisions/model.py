@@ -22,6 +22,7 @@ class Revision(Base):
     change_count: Mapped[int]
     changed_files: Mapped[list[str]] = mapped_column(JSON)
     restart_needed: Mapped[list[str]] = mapped_column(JSON)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant())  # when a second Asterisk booted cold with it
 
 
 class Attempt(Base):
@@ -53,6 +54,11 @@ def newest() -> Revision | None:
 def newest_number() -> int:
     """Its number, 0 before the first."""
     return db.session.scalar(select(func.max(Revision.number))) or 0
+
+
+def proved_number() -> int:
+    """The newest revision a second Asterisk booted cold with, 0 when there is none."""
+    return db.session.scalar(select(func.max(Revision.number)).where(Revision.proved_at.is_not(None))) or 0
 
 
 def last_attempt() -> Attempt | None:

@@ -5,7 +5,7 @@ No value can start a line, a section, a comment or a dialplan expression of its 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -58,6 +58,26 @@ def render(template: str, /, **values: object) -> str:
         name = template.removesuffix(".j2")
         raise Unfit(finding(name, 0, why.code, last[0], template=template, value=why.value[:80])) from None
     return f"; template: {template}\n{text}"
+
+
+def spliced(previous: str, word: str, ids: Sequence[int], part: str) -> str | None:
+    """The text of a file whose rows of `word` come last, each from its `; from word id` line on, made of the text before
+    and of a part rendered for the changed rows alone; None when a row of `ids` (all of them, in order) is in neither.
+
+    Where the lines before the first row differ, everything may: None too.
+    """
+    head, old = _sections(previous, word)
+    new_head, new = _sections(part, word)
+    if head != new_head or any(row_id not in new and row_id not in old for row_id in ids):
+        return None
+    return head + "".join([new[row_id] if row_id in new else old[row_id] for row_id in ids])
+
+
+def _sections(text: str, word: str) -> tuple[str, dict[int, str]]:
+    """The lines before the first row, and row id → its lines, in one pass."""
+    head, *parts = re.split(rf"(?m)^(?=; from {word} \d+$)", text)
+    begins = len(f"; from {word} ")
+    return head, {int(part[begins : part.index("\n")]): part for part in parts}
 
 
 def word_and_id(row: Any) -> tuple[str, int]:

@@ -12,13 +12,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.errors import Busy
 from appliance.settings import Settings
-from appliance.telephony import conf, learning, readings, runtime, shadow
+from appliance.telephony import conf, learning, points, readings, runtime, shadow, warm
 from appliance.telephony.check import check
 from appliance.telephony.findings import Finding
 from appliance.telephony.readings import Object, Reading
@@ -41,18 +42,20 @@ class Candidate:
     """A complete set of files. `files` is path under etc/ → text; `beside` lies next to etc/ (the snapshot of the
     rows).
 
-    `secret_files` are paths under etc/ that no difference ever shows.
+    `secret_files` are paths under etc/ that no difference ever shows. `canary` is a test call through the live
+    dialplan, after everything else was found right; what it finds sends the whole back.
     """
 
     number: int
     files: Mapping[str, str] = field(repr=False)
     secret_files: frozenset[str] = frozenset()
     beside: Mapping[str, str] = field(default_factory=dict, repr=False)
+    canary: "Callable[[], list[Finding]] | None" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step as it happens: write, check, shadow, switch, reload, look or return; started, done or failed."""
+    """One step as it happens: write, check, shadow, switch, reload, look, canary or return; started, done or failed."""
 
     name: str
     state: str
@@ -62,11 +65,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Applied:
-    """What an apply did. `running` is False when Asterisk was down: the files take effect when it starts."""
+    """What an apply did. `running` is False when Asterisk was down: the files take effect when it starts. `booted` says
+    that the candidate was tried by a boot, which a reload of the warm shadow does not replace."""
 
     number: int
     running: bool
     isolated: bool
+    booted: bool
     changed_files: tuple[str, ...]
     looked_at: int
     restart_needed: tuple[str, ...]
@@ -98,8 +103,10 @@ def apply(
     `on_step` hears of every step; what it raises stops the apply there. May be run again with the same number after a
     failure.
     """
-    with lock(settings, wait_seconds), conf.without_collector():
-        return _Transaction(settings, candidate, on_step).run()
+    with lock(settings, wait_seconds), conf.without_collector(), ThreadPoolExecutor(1) as beside:
+        transaction = _Transaction(settings, candidate, on_step)
+        with warm.taken(settings, transaction.warm_number) as trial:
+            return transaction.run(trial, beside)
 
 
 def in_force(settings: Settings) -> int:
@@ -136,11 +143,13 @@ def recover(settings: Settings, last_good: int) -> bool:
         tried = int(marker.read_text()) if marker.exists() else in_force(settings)
         if tried == in_force(settings) == last_good:
             return False
-        _link(settings, last_good)
+        _link(settings, last_good, "return")
         control = runtime.control(settings)
         if last_good and runtime.is_running(control):
             paths = changed_paths(files_of(settings, tried), files_of(settings, last_good))
+            points.reached("return.before_reload")
             reload(lambda text: runtime.command(control, text), paths)
+            points.reached("return.after_reload")
         marker.unlink(missing_ok=True)
         return True
 
@@ -213,20 +222,26 @@ class _Transaction:
         self.seconds: dict[str, float] = {}
         self.wanted: dict[Object, Reading] = {}
         self.before: dict[Object, Reading] = {}
-        self.isolated = True
+        self.isolated = self.booted = True
         self.running = False
+        self.waiting = tuple(needs_restart(self.old, candidate.files)) if self.previous else ()
         if candidate.number == self.previous:
             raise ValueError(f"revision {candidate.number} is in force; a candidate needs a number of its own")
-        mains = readings.shown_mains(self.paths)
-        self.written_before = readings.objects(self.old, mains)
-        self.written = readings.objects(candidate.files, mains)
-        changed, gone = readings.changed(self.written_before, self.written)
-        self.changed, self.gone = readings.sample(changed), readings.sample(gone)
 
-    def run(self) -> Applied:
+    @property
+    def warm_number(self) -> int:
+        """The revision a warm shadow must run on to try this candidate; 0 when only a boot can."""
+        return 0 if self.waiting else self.previous
+
+    def run(self, trial: shadow.Shadow | None, beside: ThreadPoolExecutor) -> Applied:
         self._step("write", self._write)
-        self._step("check", self._check)
-        self._step("shadow", self._shadow)
+        loading = beside.submit(warm.load, trial, self.etc, self.old, self.candidate.files) if trial else None
+        try:
+            self._step("check", self._check)  # meanwhile the warm shadow reads the files
+            self._step("shadow", lambda: self._shadow(trial, loading))
+        finally:
+            if loading:
+                loading.exception()  # nobody may move the shadow under its feet
         self.running = runtime.is_running(runtime.control(self.settings))
         if self.running:
             self.before = readings.take(self._ask, [*self.changed, *self.gone])
@@ -235,6 +250,8 @@ class _Transaction:
             if self.running:
                 self._step("reload", self._reload)
                 self._step("look", self._look)
+                if self.candidate.canary:
+                    self._step("canary", self._canary)
         except BaseException as why:
             self._return(why)
             raise
@@ -243,10 +260,11 @@ class _Transaction:
             number=self.candidate.number,
             running=self.running,
             isolated=self.isolated,
+            booted=self.booted,
             changed_files=tuple(self.paths),
             looked_at=len(self.wanted) if self.running else 0,
-            restart_needed=tuple(needs_restart(self.old, self.candidate.files)) if self.running and self.previous else
-            (), seconds=self.seconds,
+            restart_needed=self.waiting if self.running else (),
+            seconds=self.seconds,
         )
 
     def _step(self, name: str, work: Callable[[], list[Finding]]) -> None:
@@ -264,11 +282,26 @@ class _Transaction:
         return []
 
     def _check(self) -> list[Finding]:
-        return check(self.candidate.files, learning.known(self.settings))
+        found = check(self.candidate.files, learning.known(self.settings))
+        mains = readings.shown_mains(self.paths)
+        self.written_before = readings.objects(self.old, mains)
+        self.written = readings.objects(self.candidate.files, mains)
+        changed, gone = readings.changed(self.written_before, self.written)
+        self.changed, self.gone = readings.sample(changed), readings.sample(gone)
+        return found
 
-    def _shadow(self) -> list[Finding]:
-        known = learning.known(self.settings)
-        verdict = shadow.judge(self.settings, self.etc, self.candidate.files, known, self.changed)
+    def _shadow(self, trial: shadow.Shadow | None, loading: "Future[list[Finding]] | None") -> list[Finding]:
+        """By a reload of the warm shadow when there is one, else by a boot."""
+        known, files = learning.known(self.settings), self.candidate.files
+        verdict = None
+        if trial and loading:
+            try:
+                verdict = warm.judge(trial, loading.result(), files, known, self.changed, self.written)
+            except Busy as why:
+                log.warning("apply: the warm shadow is gone, a new one boots: %s", why)
+        self.booted = verdict is None
+        if verdict is None:
+            verdict = shadow.judge(self.settings, self.etc, files, known, self.changed)
         self.isolated = verdict.isolated
         # Without a network of its own the shadow's registrations are off: their values are not the candidate's.
         comparable = [one for one in self.changed if verdict.isolated or one.kind not in ("registration", "aor")]
@@ -277,11 +310,20 @@ class _Transaction:
 
     def _switch(self) -> list[Finding]:
         self._mark(True)
-        _link(self.settings, self.candidate.number)
+        _link(self.settings, self.candidate.number, "switch")
         return []
 
     def _reload(self) -> list[Finding]:
-        return reload(self._ask, self.paths)
+        points.reached("reload.before")
+        found = reload(self._ask, self.paths)
+        points.reached("reload.after")
+        return found
+
+    def _canary(self) -> list[Finding]:
+        points.reached("canary.before")
+        found = self.candidate.canary() if self.candidate.canary else []
+        points.reached("canary.after")
+        return found
 
     def _look(self) -> list[Finding]:
         """What changed by value, everything in the changed files by name."""
@@ -301,14 +343,16 @@ class _Transaction:
     def _return(self, why: BaseException) -> None:
         """Links the previous files again and makes Asterisk read them; says so in the NotApplied on its way out."""
         began = time.monotonic()
-        _link(self.settings, self.previous)
+        _link(self.settings, self.previous, "return")
         self.on_step(Step("return", "started"))
         found: list[Finding] = []
         if self.running and self.previous:
             try:
+                points.reached("return.before_reload")
                 found = reload(self._ask, self.paths) + self._differing(self.before, self.written_before)
             except Busy as gone:
                 log.warning("apply: Asterisk left while returning; it will start with the previous files: %s", gone)
+            points.reached("return.after_reload")
         self._mark(False)
         if isinstance(why, NotApplied):
             why.returned = not found
@@ -320,9 +364,13 @@ class _Transaction:
         if trying:
             draft = marker.with_suffix(".new")
             draft.write_text(str(self.candidate.number))
+            points.reached("mark.before_rename")
             draft.rename(marker)
+            points.reached("mark.after_rename")
         else:
+            points.reached("unmark.before")
             marker.unlink(missing_ok=True)
+            points.reached("unmark.after")
 
     def _ask(self, text: str) -> str:
         return runtime.command(runtime.control(self.settings), text)
@@ -336,29 +384,50 @@ def write(settings: Settings, candidate: Candidate) -> Path:
     for leftover in (draft, final):  # of an apply that was refused or killed; never the one in force
         if leftover.exists():
             shutil.rmtree(leftover)
-    for path, text in {**{f"etc/{path}": text for path, text in candidate.files.items()}, **candidate.beside}.items():
+    before = folder(settings, in_force(settings))
+    old = files_of(settings, in_force(settings))
+    for path, text in candidate.files.items():
+        if old.get(path) == text:
+            _share_file(before, draft, f"etc/{path}")
+        else:
+            _write_file(draft, f"etc/{path}", text)
+    for path, text in candidate.beside.items():
         _write_file(draft, path, text)
     for directory in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
         _sync(directory)
+    points.reached("folder.before_rename")
     draft.rename(final)
+    points.reached("folder.after_rename")
     _sync(settings.revisions)
     return final
 
 
-def _write_file(draft: Path, path: str, text: str) -> None:
+def _share_file(before: Path, draft: Path, path: str) -> None:
+    """An unchanged file is one with that of the revision before: files of a revision are never written to again."""
+    target = _target(draft, path)
+    os.link(before / path, target)
+
+
+def _target(draft: Path, path: str) -> Path:
+    """Where a file of a draft goes, its folders made. Raises ValueError for a path that leads out."""
     target = (draft / path).resolve()
     if not target.is_relative_to(draft.resolve()):
         raise ValueError(f"{path} leaves the revision's folder")
     for parent in reversed(target.relative_to(draft.resolve()).parents):
         (draft / parent).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return target
+
+
+def _write_file(draft: Path, path: str, text: str) -> None:
+    target = _target(draft, path)
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _link(settings: Settings, number: int) -> None:
-    """Points home/asterisk/etc at a revision in one rename; 0 removes the link."""
+def _link(settings: Settings, number: int, why: str) -> None:
+    """Points home/asterisk/etc at a revision in one rename (`why`: switch or return); 0 removes the link."""
     link = settings.asterisk / "etc"
     if not number:
         link.unlink(missing_ok=True)
@@ -366,7 +435,9 @@ def _link(settings: Settings, number: int) -> None:
     draft = settings.asterisk / "etc.new"
     draft.unlink(missing_ok=True)
     draft.symlink_to(Path("..") / "revisions" / f"{number:06d}" / "etc")
+    points.reached(f"{why}.before_rename")
     draft.rename(link)
+    points.reached(f"{why}.after_rename")
     _sync(settings.asterisk)
 
 

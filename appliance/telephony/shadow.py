@@ -54,12 +54,13 @@ class Verdict:
         return "" if self.isolated else NOT_ISOLATED
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shadow:
-    """A running trial: where its folder is and whether it booted."""
+    """A running trial: where its folder is and whether it booted. Complaints older than `heard_bytes` of its log are past."""
 
     folder: Path
     booted: bool
+    heard_bytes: int = 0
 
     def ask(self, text: str) -> str:
         """One CLI command. Raises Busy when it does not answer."""
@@ -68,10 +69,15 @@ class Shadow:
     def messages(self) -> list[str]:
         """Its complaints (ERROR and WARNING), oldest first; what it printed when it died before it had a log."""
         log = self.folder / "log" / "messages.log"
-        found = complaints.lines(log.read_text(errors="replace")) if log.exists() else []
+        found = complaints.lines(log.read_bytes()[self.heard_bytes :].decode(errors="replace")) if log.exists() else []
         if not found and not self.booted:
             found = complaints.lines((self.folder / "stdout.log").read_text(errors="replace"))
         return [text.replace(str(self.folder), "") for text in found]
+
+    def begin_messages(self) -> None:
+        """What it complained of until now is past."""
+        log = self.folder / "log" / "messages.log"
+        self.heard_bytes = log.stat().st_size if log.exists() else 0
 
 
 def judge(
@@ -83,29 +89,37 @@ def judge(
     """
     began = time.monotonic()
     with booted(settings, etc, files) as (shadow, isolated):
-        messages = [text for text in shadow.messages() if complaints.normal(text) not in known.noise]
-        found = complaints.findings(messages, files)
-        if not shadow.booted:
-            found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
-            return Verdict(found, time.monotonic() - began, isolated)
-        written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
-        found += readings.not_loaded(shadow.ask, written, frozenset() if isolated else frozenset({"registration"}))
-        values = readings.take(shadow.ask, wanted)
-        return Verdict(found, time.monotonic() - began, isolated, values)
+        return verdict(shadow, isolated, files, known, wanted, began)
+
+
+def verdict(
+    shadow: Shadow, isolated: bool, files: Mapping[str, str], known: Known, wanted: Sequence[Object], began: float
+) -> Verdict:
+    """What a shadow that was just booted on these files says of them."""
+    messages = [text for text in shadow.messages() if complaints.normal(text) not in known.noise]
+    found = complaints.findings(messages, files)
+    if not shadow.booted:
+        found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
+        return Verdict(found, time.monotonic() - began, isolated)
+    written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
+    found += readings.not_loaded(shadow.ask, written, frozenset() if isolated else frozenset({"registration"}))
+    return Verdict(found, time.monotonic() - began, isolated, readings.take(shadow.ask, wanted))
 
 
 @contextmanager
 def booted(settings: Settings, etc: Path, files: Mapping[str, str]) -> Iterator[tuple[Shadow, bool]]:
     """A second Asterisk on this etc folder, stopped and removed at the end whatever happens."""
     runtime.folders(settings)
-    clear(settings)
     folder = Path(tempfile.mkdtemp(prefix="shadow-", dir=settings.run))
+    (folder / "owner").write_text(f"{os.getpid()} {_born(os.getpid())}")
     try:
         isolated = isolation(settings) is not None
         runtime.state_folders(folder)
-        if not isolated:
-            etc = _quiet_copy(folder, files)
-        (folder / "asterisk.conf").write_text(_main(settings, files["asterisk.conf"], folder, etc), encoding="utf-8")
+        if isolated:
+            relink(folder, etc)
+        else:
+            _quiet_copy(folder, files)
+        (folder / "asterisk.conf").write_text(_main(settings, files["asterisk.conf"], folder), encoding="utf-8")
         process = _start(settings, folder)
         try:
             yield Shadow(folder, _wait(process, folder)), isolated
@@ -116,9 +130,20 @@ def booted(settings: Settings, etc: Path, files: Mapping[str, str]) -> Iterator[
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def relink(folder: Path, etc: Path) -> None:
+    """Points a shadow at a candidate's etc folder, in one rename."""
+    draft = folder / "etc.new"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(etc.resolve())
+    draft.rename(folder / "etc")
+
+
 def clear(settings: Settings) -> None:
-    """Removes what a killed trial left: its process (should its death signal have been lost) and its folder."""
+    """Removes what killed trials left: processes (should their death signal have been lost) and folders."""
     for folder in settings.run.glob("shadow-*"):
+        owner = folder / "owner"
+        if owner.exists() and _lives(owner.read_text()):
+            continue
         pid_file = folder / "run" / "asterisk.pid"
         if pid_file.exists() and pid_file.read_text().strip().isdigit():
             _kill_if_ours(int(pid_file.read_text()), folder)
@@ -172,10 +197,25 @@ def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
     return False
 
 
-def _main(settings: Settings, text: str, folder: Path, etc: Path) -> str:
-    """The candidate's asterisk.conf with every folder that is written to moved into the private one."""
+def _lives(owner: str) -> bool:
+    """Whether the process that made a folder (`pid born`) still runs; a number given to another since does not count."""
+    pid, _, born = owner.partition(" ")
+    return pid.isdigit() and born != "" and _born(int(pid)) == born
+
+
+def _born(pid: int) -> str:
+    """When a process began, in ticks since the machine did; "" when there is none or it is dead (proc(5), fields 3, 22)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _main(settings: Settings, text: str, folder: Path) -> str:
+    """The candidate's asterisk.conf with every folder but the shared data moved into the private one."""
     inside = re.compile(rf"=> {re.escape(str(settings.asterisk))}/(.*)$", re.M)
-    kept = {"etc": str(etc), "data": f"{settings.asterisk}/data"}
+    kept = {"data": f"{settings.asterisk}/data"}
     return inside.sub(lambda match: f"=> {kept.get(match[1]) or folder / match[1]}", text)
 
 
@@ -185,13 +225,12 @@ def _kill_if_ours(pid: int, folder: Path) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _quiet_copy(folder: Path, files: Mapping[str, str]) -> Path:
+def _quiet_copy(folder: Path, files: Mapping[str, str]) -> None:
     """The candidate on free loopback ports and without anything that would call out. Line numbers stay."""
     for name, text in files.items():
         target = folder / "etc" / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.write_text(quiet(name, text), encoding="utf-8")
-    return folder / "etc"
 
 
 def quiet(name: str, text: str) -> str:
