@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -18,15 +19,17 @@ from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.errors import Busy, Refused
+from appliance.extensions import config as extensions
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number, proved_number
-from appliance.telephony import points, revision, runtime, system_files
+from appliance.telephony import canary, points, revision, runtime, system_files
 from appliance.telephony.difference import FileDifference, difference
-from appliance.telephony.findings import MESSAGES, N_, Finding
+from appliance.telephony.findings import MESSAGES, N_, Finding, finding
 from appliance.telephony.render import Unfit
 from appliance.trunks.config import trunks
 
 INTERRUPTED = N_("Interrupted; the revision before stayed in force.")
 KEPT_REVISIONS = 200
+CALLS_PASS = {"trunks", "inbound_routes", "outbound_routes", "internal_routes", "dialing_profiles"}  # changes a test call proves
 MADE_BY = "made-by"  # beside the files of a revision
 TAKEN_BACK = (("prove", "failed"), ("return", "done"))
 WAIT_SECONDS = 120.0
@@ -173,15 +176,34 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     in_force = revision.folder(settings.load(), newest_number())
     may_splice = _made_by(in_force) == program_digest()
     previous = revision.files_of(settings.load(), newest_number()) if may_splice else None
-    generated = config_files.rendered(previous, changes.touched())
+    touched = changes.touched()
+    generated = config_files.rendered(previous, touched)
     rows = snapshots.take()
+    test_call = _canary() if set(touched) & CALLS_PASS else None
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
     if steps:
         steps.end("render")
     beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
-    return revision.Candidate(number, files, hidden_files(), beside)
+    return revision.Candidate(number, files, hidden_files(), beside, test_call)
+
+
+def _canary() -> Callable[[], list[Finding]] | None:
+    """The test call the company wants after an apply that touches what calls pass; what it finds sends the apply back."""
+    company = db.session.get(Company, resources.SINGLE_ID)
+    if company is None or not company.canary_number or company.canary_extension_id is None:
+        return None
+    number, machine = company.canary_number, settings.load()
+    caller, variables = extensions.call_variables(company.canary_extension_id)
+
+    def made() -> list[Finding]:
+        try:
+            return canary.call(machine, number, caller, variables)
+        except Busy as why:
+            return [finding("", 0, "canary_impossible", value=number, why=str(why))]
+
+    return made
 
 
 def _made_by(folder: Path) -> str:

@@ -57,6 +57,7 @@ class Call(Voice):
     def __init__(self, phone: "Phone", dialog: Dialog, number: str, is_outgoing: bool, codecs: list[str]) -> None:
         super().__init__(phone.wire, phone.host)
         self.phone, self.dialog, self.number, self.is_outgoing, self.codecs = phone, dialog, number, is_outgoing, codecs
+        self.media.echoes = phone.echoes
         self.state, self.code, self.reason = CALLING, 0, ""
         self.invite: Message | None = None
         self.answer_message: Message | None = None

@@ -84,6 +84,7 @@ class Carrier(Phone):
                 call.leave()
             for known in (self.calls, self.treatments, self.seen, self.messages):
                 known.clear()
+            self.echoes = False
             self.default, self.dead, self.number_in, self.challenges_calls = "answer", False, "to", False
 
     # -- what a test reads

@@ -121,7 +121,7 @@ class Rtp:
         self.port: int = self.socket.getsockname()[1]
         self.remote: tuple[str, int] | None = None
         self.payload_type, self.event_type = PAYLOAD_TYPES["PCMA"], EVENT_TYPE
-        self.sending, self.frequency = True, 0
+        self.sending, self.frequency, self.echoes = True, 0, False
         self.heard: list[tuple[float, int, bytes]] = []
         self.keys: list[tuple[float, str]] = []
         self.keys_waiting: list[int] = []
@@ -162,6 +162,8 @@ class Rtp:
         kind, payload = data[1] & 127, data[12 + 4 * (data[0] & 15) :]
         if kind in LINEAR:
             self.heard.append((time.monotonic(), kind, payload))
+            if self.echoes and self.remote:
+                self._send(kind, payload, self._clock)
         elif kind == self.event_type and len(payload) >= 4:
             self._key_heard(data[4:8], data[8:12], payload)
 
@@ -173,7 +175,7 @@ class Rtp:
 
     def _beat(self) -> None:
         self._clock = (self._clock + PACKET_SAMPLES) & 0xFFFFFFFF
-        if not self.sending:
+        if not self.sending or (self.echoes and not self.is_pressing):
             return
         if self._key is None and self.keys_waiting:
             self._key, self._key_packet = (self.keys_waiting.pop(0), self._clock), 0

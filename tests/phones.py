@@ -27,7 +27,7 @@ class Phone(Station):
 
     `when_called` says what happens to a new call: "ring" (the default; the test answers), "answer" at once,
     "early_media" (183 with audio), "try" (100 and nothing more), "silent" (no answer of any kind), or the code of a
-    refusal. `calls` are all legs, `log` one line for each.
+    refusal. `echoes`: new calls return what they hear instead of speaking. `calls` are all legs, `log` one line for each.
     """
 
     def __init__(self, user: str, password: str, exchange: tuple[str, int], *, host: str = "127.0.0.1", port: int = 0,
@@ -38,6 +38,7 @@ class Phone(Station):
         self.credentials: Credentials | None = (user, password)
         self.codecs = list(codecs)
         self.when_called: Treatment = "ring"
+        self.echoes = False
         self.registered_code = 0
         super().__init__(name or user, exchange, user, host, port)
         self._registration = self._new_dialog(user, f"{exchange[0]}:{exchange[1]}")

@@ -68,6 +68,16 @@ class Company(Base):
     apply_on_save: Mapped[bool] = field(
         Boolean(), _l("Apply on each save"), default=False, help=_l("Every saved change goes into force at once."),
     )
+    canary_number: Mapped[str] = field(
+        Pattern(20, r"[0-9*#]*", _l("Only digits, * and #.")), _l("Test call to"), optional=True, default="", example="*43",
+        also="Chamada de teste canário",
+        help=_l("Called after each apply that touches trunks or routes. It must answer and return what it hears, as an echo test "
+                "does; otherwise the configuration before comes back. Empty: no test call."),
+    )
+    canary_extension_id: Mapped[int | None] = field(
+        Reference("extensions"), _l("Test call as"), name="canary_extension", optional=True,
+        help=_l("The extension whose routes and permissions the test call has."),
+    )
 
     overflow_profile: Mapped[DialingProfile | None] = relationship()
 
@@ -80,6 +90,11 @@ class Company(Base):
         if self.timezone not in zoneinfo.available_timezones():
             raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
                           field="timezone")
+        if self.canary_number and self.canary_extension_id is None:
+            raise Refused(_("Choose the extension the test call is made as."), field="canary_extension")
+        bare = self.canary_number.removeprefix(self.external_line_prefix)
+        if {self.canary_number, bare} & set(self.emergency_numbers):
+            raise Refused(_("A test call never goes to an emergency number."), field="canary_number")
         missing = {"190", "192", "193"} - set(self.emergency_numbers)
         if missing:
             raise Refused(_("%(numbers)s must stay in the list.", numbers=", ".join(sorted(missing))), field="emergency_numbers")
@@ -90,6 +105,6 @@ resource = Resource(
     tabs={_l("Company"): ["name", "cnpj", "contact", "area_code", "country_code", "cnl", "timezone", "language"],
           _l("Calls"): ["external_line_prefix", "emergency_numbers", "overflow_profile", "overflow_international",
                         "overflow_calls_per_day"],
-          _l("Applying"): ["apply_on_save"]},
+          _l("Applying"): ["apply_on_save", "canary_number", "canary_extension"]},
     also="Empresa Configurações Parâmetros DDD Cód. Funcionalidades",
 )

@@ -13,7 +13,6 @@ from appliance.extensions.model import Extension
 from appliance.sip import config as sip
 from appliance.telephony.render import render
 
-
 Only = Collection[int] | None
 
 
@@ -65,3 +64,13 @@ def auth_conf(only: Only = None) -> str:
 def extensions_conf(only: Only = None) -> str:
     """The numbers of extensions, with hints."""
     return render("extensions.extensions.conf.j2", extensions=_facts(only))
+
+
+def call_variables(extension_id: int) -> tuple[str, dict[str, str]]:
+    """The number of an extension and the variables its endpoint gives every call, for a call made in its place."""
+    (facts,) = _facts({extension_id})
+    given = {
+        "BENTEVI_EXTENSION": str(facts.id), "BENTEVI_ROUTES": facts.routes, "BENTEVI_PREMIUM": "yes" if facts.premium else "",
+        "BENTEVI_CALLER_ID": facts.caller_id or "", "BENTEVI_COST_CENTRE": str(facts.cost_centre_id or ""),
+    }
+    return facts.number, {name: value for name, value in given.items() if value}

@@ -79,6 +79,10 @@ MESSAGES = {
     "reload_refused": N_("Asterisk answered “%(value)s” to “%(command)s”"),
     "live_value_differs": N_("%(type)s %(section)s is live with %(key)s = %(live)s instead of %(wanted)s"),
     "live_object_missing": N_("%(type)s %(section)s is not live"),
+    "canary_not_answered": N_("The test call to %(value)s was not answered"),
+    "canary_silent": N_("The test call to %(value)s was answered, but nothing was heard"),
+    "canary_not_returned": N_("The test call to %(value)s was answered by something that does not return what it hears"),
+    "canary_impossible": N_("The test call to %(value)s could not be made: %(why)s"),
     "live_object_left": N_("%(type)s %(section)s is still live although it was removed"),
 }
 

@@ -426,7 +426,7 @@ def _write_file(draft: Path, path: str, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _link(settings: Settings, number: int, why: str) -> None:
+def _link(settings: Settings, number: int, why: str = "switch") -> None:
     """Points home/asterisk/etc at a revision in one rename (`why`: switch or return); 0 removes the link."""
     link = settings.asterisk / "etc"
     if not number:

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -220,9 +220,20 @@ def _main(settings: Settings, text: str, folder: Path) -> str:
 
 
 def _kill_if_ours(pid: int, folder: Path) -> None:
+    """Ends the Asterisk of a folder and waits until it writes no more."""
     command_line = Path(f"/proc/{pid}/cmdline")
-    if command_line.exists() and os.fsencode(folder) in command_line.read_bytes():
-        os.kill(pid, signal.SIGKILL)
+    ends_at = time.monotonic() + 2
+    while time.monotonic() < ends_at and _is_of(command_line, folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _is_of(command_line: Path, folder: Path) -> bool:
+    try:
+        return os.fsencode(folder) in command_line.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _quiet_copy(folder: Path, files: Mapping[str, str]) -> None:
