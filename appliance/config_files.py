@@ -1,4 +1,5 @@
-"""TABLE of every generated file: name under etc/bentevi/ ← function. What to reload follows from the name (telephony/revision.py)."""
+"""TABLE of every generated file: name ← function. `WORD.ASTERISK_FILE` lies in etc/bentevi/ and is included by ASTERISK_FILE; a name
+without a word is a whole file of its own in etc/. What to reload follows from the name (telephony/revision.py)."""
 
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ FILES: dict[str, Callable[[], str]] = {
     "dialing_profiles.extensions.conf": lambda: dialing_profiles.extensions_conf(_prefix(), company.current().emergency_numbers),
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
+    "khomp.conf": trunks.khomp_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 
@@ -36,4 +38,4 @@ SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf"}  # in no diffe
 
 def rendered() -> dict[str, str]:
     """Every generated file from the rows of this session's snapshot."""
-    return {f"bentevi/{name}": build() for name, build in FILES.items()}
+    return {f"bentevi/{name}" if name.count(".") > 1 else name: build() for name, build in FILES.items()}

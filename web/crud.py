@@ -231,7 +231,7 @@ def missing(resource: Resource) -> list[Resource]:
 def posted(resource: Resource, form: Any) -> dict[str, Any]:
     """The outside values a browser posted."""
     values = {name: spec.kind.from_form(form, name) for name, spec in resource.fields.items()}
-    return {name: value for name, value in values.items() if value is not MISSING}
+    return {name: value for name, value in values.items() if value is not MISSING and resource.is_shown(name, values)}
 
 
 def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
