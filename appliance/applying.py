@@ -130,7 +130,7 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     generated = config_files.rendered()
     rows = snapshots.take()
     db.session.rollback()
-    names = [path.removeprefix("bentevi/") for path in generated]
+    names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
     if steps:
         steps.end("render")

@@ -245,7 +245,7 @@ class _Transaction:
             isolated=self.isolated,
             changed_files=tuple(self.paths),
             looked_at=len(self.wanted) if self.running else 0,
-            restart_needed=tuple(needs_restart(self.old, self.candidate.files)) if self.running and self.previous else
+            restart_needed=tuple(needs_restart(self.old, self.candidate.files, self._ask)) if self.running and self.previous else
             (), seconds=self.seconds,
         )
 

@@ -175,7 +175,7 @@ def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
 def _main(settings: Settings, text: str, folder: Path, etc: Path) -> str:
     """The candidate's asterisk.conf with every folder that is written to moved into the private one."""
     inside = re.compile(rf"=> {re.escape(str(settings.asterisk))}/(.*)$", re.M)
-    kept = {"etc": str(etc), "data": f"{settings.asterisk}/data"}
+    kept = {"etc": str(etc), "data": f"{settings.asterisk}/data", "modules": str(runtime.trial_modules(settings))}
     return inside.sub(lambda match: f"=> {kept.get(match[1]) or folder / match[1]}", text)
 
 
