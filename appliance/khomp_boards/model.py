@@ -85,9 +85,9 @@ def boards() -> list[KhompBoard]:
 
 resource = Resource(
     KhompBoard, word="khomp_boards", label=_l("Khomp boards"), one=_l("Khomp board"), new=_l("New Khomp board"), key="index",
-    group="telephony", icon="server-2", columns=["index", "model", "channels", "links", "serial"], search=["model", "serial"],
+    group="telephony", icon="server", columns=["index", "model", "channels", "links", "serial"], search=["model", "serial"],
     tabs={_l("General"): ["index", "model", "channels", "links", "serial"]},
     empty=_l("Khomp boards and EBS devices carry telephone lines (FXO, GSM, E1). They are read from Khomp's driver; while it is not installed, "
              "declare them here by hand."),
-    also="Placas Khomp EBS FXO GSM E1 K3L canais",
+    also="Placas Khomp EBS FXO GSM E1 K3L canais", applies=False,  # what is applied are the trunks on them
 )

@@ -96,8 +96,8 @@ def _overlap(one: Atom, other: Atom) -> bool:
     return one.first <= other.last and other.first <= one.last
 
 
-def _at(section: Section, code: str, **parameters: str) -> Finding:
-    return finding(section.file, section.number, code, section.origin, **parameters)
+def _at(where: Section, code: str, /, **parameters: str) -> Finding:
+    return finding(where.file, where.number, code, where.origin, **parameters)
 
 
 def _in(conf: Conf, line: Line, code: str, **parameters: str) -> Finding:

@@ -23,7 +23,7 @@ ASCENDING, DESCENDING = "ascending", "descending"
 CYCLIC_ASCENDING, CYCLIC_DESCENDING = "cyclic_ascending", "cyclic_descending"
 
 _NOISE = re.compile(r"^(<K>\s*)?\|?\s*")
-_CHANNEL = re.compile(r"b(\d{1,2})c(\d{1,3})", re.I)
+_CHANNEL = re.compile(r"b(\d{1,2})c(\d{1,3})", re.I | re.A)
 _CHANNEL_NAME = re.compile(r"Khomp/B(\d+)C(\d+)-", re.I)
 
 
@@ -48,7 +48,7 @@ class Atom:
         return self.first is None or self.last is None or self.first <= number <= self.last
 
 
-_ATOM = re.compile(r"(?P<kind>[bs])(?P<board>\d{1,6})(?:(?P<part>[cl])(?P<first>\d{1,3})(?:-(?P<last>\d{1,3}))?)?", re.I)
+_ATOM = re.compile(r"(?P<kind>[bs])(?P<board>\d{1,6})(?:(?P<part>[cl])(?P<first>\d{1,3})(?:-(?P<last>\d{1,3}))?)?", re.I | re.A)
 
 
 def name_of(channel: Channel) -> str:

@@ -63,7 +63,7 @@ class Channels(References):
     def __init__(self) -> None:
         super().__init__("khomp_boards")
 
-    def read(self, value: Any, reader: Reader) -> list[str] | None:
+    def read(self, value: Any, reader: Reader) -> list[str] | None:  # type: ignore[override]  # names, because boards have no row per channel
         if not isinstance(value, list):
             return reader.refuse(_("Write a list."))
         known = {board.index: board for board in boards()}
@@ -132,6 +132,10 @@ def check(trunk: "Trunk") -> None:
     mine = channels_of(trunk.channels)
     if not mine:
         raise Refused(_("Choose at least one channel."), field="channels")
+    sizes = {board.index: board.channels for board in boards()}
+    gone = [channel for channel in mine if channel[1] >= sizes.get(channel[0], 0)]
+    if gone:
+        raise Refused(_("There is no channel %(channels)s on the Khomp boards.", channels=", ".join(map(khomp.name_of, gone[:8]))), field="channels")
     taken = taken_channels(trunk.id or 0)
     both = [channel for channel in mine if channel in taken]
     if both:

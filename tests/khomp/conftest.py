@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from appliance import applying, settings
 from appliance.settings import CHECKOUT
 from appliance.telephony import khomp, runtime
 from tests.khomp.network import Network
+from tests.rows import first_start_rows
 from tests.story.conftest import Exchange, carrier, pbx, phone, phones, second_carrier  # noqa: F401  the fixtures of a story
 
 SOURCE = Path(__file__).with_name("standin.c")
@@ -53,38 +54,45 @@ class Driver:
         self.exchange.ask(f"khomp standin alarm {board} {number} {'yes' if is_on else 'no'}")
 
 
-@pytest.fixture
-def install(app: Flask, pbx: Exchange) -> Iterator[Callable[..., Driver]]:  # noqa: F811
-    """Puts the driver with its boards on the machine: `install(HARDWARE)`. Afterwards it is gone again."""
+def take_away() -> None:
+    """The driver goes from the machine, and Asterisk starts without it when it had loaded it."""
     machine = settings.load()
-    data, place = machine.asterisk / "data", machine.home / "drivers" / khomp.MODULE
-
-    def installed(hardware: str = HARDWARE, forgets_reloads: bool = False) -> Driver:
-        place.parent.mkdir(exist_ok=True)
-        place.unlink(missing_ok=True)
-        place.symlink_to(compiled())
-        (data / "khomp_hardware").write_text(hardware)
-        (data / "khomp_forgetful").unlink(missing_ok=True)
-        if forgets_reloads:
-            (data / "khomp_forgetful").touch()
-        (data.parent / "log" / "khomp_channels.log").unlink(missing_ok=True)
-        return Driver(pbx, data)
-
-    yield installed
-    place.unlink(missing_ok=True)
-    if khomp.MODULE in pbx.ask("module show like chan_khomp"):
-        from tests.rows import first_start_rows
-
-        first_start_rows()
+    (machine.home / "drivers" / khomp.MODULE).unlink(missing_ok=True)
+    if "1 modules loaded" in runtime.command(runtime.control(machine), "module show like chan_khomp"):
         applying.now("driver taken away")
         applying.restart(confirmed=True)
-        assert runtime.wait_booted(runtime.control(machine), 30)
+        assert runtime.wait_booted(runtime.control(machine), 60)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def nothing_stays(whole_app: Flask) -> Iterator[None]:
+    """Whoever comes after these tests finds the machine without the driver."""
+    yield
+    with whole_app.app_context():
+        first_start_rows()
+        take_away()
 
 
 @pytest.fixture
-def driver(install: Callable[..., Driver]) -> Driver:
-    """A machine with an analog EBS of four lines (board 0) and an E1 one of two links (board 1)."""
-    return install()
+def driver(app: Flask, pbx: Exchange) -> Driver:  # noqa: F811
+    """The driver lies on the machine, with an analog EBS of four lines (board 0) and an E1 one of two links (board 1). The next apply
+    has Asterisk load it, once for all tests."""
+    machine = settings.load()
+    data, place = machine.asterisk / "data", machine.home / "drivers" / khomp.MODULE
+    place.parent.mkdir(exist_ok=True)
+    if not place.exists():
+        place.symlink_to(compiled())
+    (data / "khomp_hardware").write_text(HARDWARE)
+    (data / "khomp_forgetful").unlink(missing_ok=True)
+    (data.parent / "log" / "khomp_channels.log").unlink(missing_ok=True)
+    pbx.ask("khomp standin forget")
+    return Driver(pbx, data)
+
+
+@pytest.fixture
+def no_driver(app: Flask) -> None:
+    """A machine without it."""
+    take_away()
 
 
 @pytest.fixture

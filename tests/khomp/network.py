@@ -61,7 +61,8 @@ class LineCall(Voice):
         threading.Thread(target=self._follow, daemon=True, name=f"line-{channel}").start()
 
     def __str__(self) -> str:
-        return f"line {self.channel} {'called by the exchange for' if self.is_incoming else 'calling'} {self.number or '(no number)'} [{self.state} {self.cause}]"
+        way = "called by the exchange for" if self.is_incoming else "calling"
+        return f"line {self.channel} {way} {self.number or '(no number)'} [{self.state} {self.cause}]"
 
     def answer(self) -> "LineCall":
         self.media.send(b"U")

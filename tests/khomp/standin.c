@@ -574,7 +574,7 @@ static char *khomp_cli(struct ast_cli_entry *e, int cmd, struct ast_cli_args *a)
 	int at, link, board, number;
 	if (cmd == CLI_INIT) {
 		e->command = "khomp";
-		e->usage = "Usage: khomp summary|links show|channels show concise, khomp dump config|groups, khomp standin alarm <board> <channel> <yes|no>\n";
+		e->usage = "Usage: khomp summary|links show|channels show concise, khomp dump config|groups, khomp standin alarm <board> <channel> <yes|no>, khomp standin forget (counters and alarms)\n";
 		return NULL;
 	}
 	if (cmd == CLI_GENERATE) {
@@ -610,6 +610,13 @@ static char *khomp_cli(struct ast_cli_entry *e, int cmd, struct ast_cli_args *a)
 			for (option = ast_variable_browse(loaded, name); option; option = option->next) {
 				ast_cli(a->fd, "<K> %s = %s\n", option->name, option->value);
 			}
+		}
+	} else if (a->argc == 3 && !strcmp(a->argv[2], "forget")) {
+		for (at = 0; at < board_count; at++) {
+			for (number = 0; number < boards[at].channel_count; number++) {
+				boards[at].lines[number].outgoing_count = boards[at].lines[number].is_alarmed = 0;
+			}
+			memset(boards[at].is_link_down, 0, sizeof(boards[at].is_link_down));
 		}
 	} else if (a->argc == 6 && !strcmp(a->argv[2], "alarm") && (board = atoi(a->argv[3])) < board_count
 		&& (number = atoi(a->argv[4])) < boards[board].channel_count) {

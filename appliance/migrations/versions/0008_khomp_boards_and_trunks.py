@@ -1,12 +1,14 @@
 """khomp boards and trunks"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0008'
 down_revision = '0005'
 
-ADDED = [  # what a trunk that was there before has
+ADDED: list[tuple[str, Any, Any]] = [  # what a trunk that was there before has
     ('allocation', sa.String(length=40), 'ascending'),
     ('channels', sa.JSON(), '[]'),
     ('drop_collect_call', sa.Boolean(), sa.false()),
