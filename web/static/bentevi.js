@@ -11,7 +11,7 @@ function showFields(root = document) {
     const unseen = part.classList.contains("field") && other && other.closest(".field[hidden]");  // what it looks at is hidden itself
     const shown = Boolean(other) && !unseen && words.split(",").includes(other.value);
     part.hidden = !shown;
-    all("input, select, textarea", part).forEach((input) => { input.disabled = !shown && part.classList.contains("field") === false; });
+    if (!part.classList.contains("field")) all("input, select, textarea", part).forEach((input) => { input.disabled = !shown; });
   });
 }
 
