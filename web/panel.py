@@ -15,7 +15,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from sqlalchemy import select
 
-from appliance import alarms, live, settings
+from appliance import alarms, khomp_channels, live, settings
 from appliance import changes as changes_
 from appliance.alarms import MESSAGES
 from appliance.db import db
@@ -224,7 +224,7 @@ def khomp_status(picture: live.Picture, trunk: dict[str, Any], counts: dict[str,
 
 def _channel_state(picture: live.Picture, name: str) -> str:
     """free, busy or failed; absent for a channel the driver does not list."""
-    board, number = khomp.channel_of(name) or (-1, -1)
+    board, number = khomp_channels.channel_of(name) or (-1, -1)
     return str(picture.rows("khomp").get(f"board-{board}", {}).get("states", {}).get(str(number), ABSENT))
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from appliance import live
-from appliance.telephony import ami, khomp
+from appliance import khomp_channels, live
+from appliance.telephony import ami
 from appliance.telephony.ami import Answer, Headers, Question
 
 Ask = Callable[..., list[Headers]]
@@ -53,7 +53,7 @@ def dial_began(event: Headers) -> None:
     destination = {key[4:]: value for key, value in event.items() if key.startswith("Dest")}
     number, at, endpoint = event.get("DialString", "").rpartition("@")
     more: dict[str, Any] = {"is_outgoing": True}
-    if khomp.channel_in_use(event.get("DestChannel", "")):
+    if khomp_channels.channel_in_use(event.get("DestChannel", "")):
         group, _slash, rest = event.get("DialString", "").partition("/")
         more |= {"dialled": rest.partition("/")[0][:TEXT_LENGTH], "trunk_place": _trunk_of_group(group)}
     elif at:
@@ -127,7 +127,7 @@ def _asked(ask: Ask, channel: str, is_up: bool) -> dict[str, Any]:
         return next((event.get("Value", "") for event in ask("Getvar", Channel=channel, Variable=variable)), "")
 
     place = of("GROUP(trunk)")
-    if khomp.channel_in_use(channel):
+    if khomp_channels.channel_in_use(channel):
         return {"codec": _codec(of("CHANNEL(audionativeformat)")) if is_up else "", "trunk_place": int(place) if place.isdigit() else 0,
                 "dialled": of("BENTEVI_DIALLED")[:TEXT_LENGTH] if place else ""}
     dialled = of("CHANNEL(pjsip,remote_uri)") if place else ""
@@ -240,9 +240,9 @@ def _age(uniqueid: str) -> tuple[int, int]:
 
 def endpoint_of(channel: str) -> str:
     """`1001` of `PJSIP/1001-0000002a`, `b0c34` of `Khomp/B0C34-00000350`; "" for a channel that is no phone's or trunk's."""
-    line = khomp.channel_in_use(channel)
+    line = khomp_channels.channel_in_use(channel)
     if line:
-        return khomp.name_of(line)
+        return khomp_channels.name_of(line)
     found = re.fullmatch(r"PJSIP/(.+)-[0-9a-f]{8}(?:<\w+>)?", channel)
     return found[1] if found else ""
 

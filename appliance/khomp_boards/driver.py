@@ -66,7 +66,7 @@ def differences(rows_: Iterable[Declared], found: Iterable[FoundBoard]) -> list[
             said, have = getattr(rows[index], name), getattr(here[index], name)
             if said != have and "" not in (said, have):
                 told.append(Difference(index, DIFFERS, name, said, have))
-    return told
+    return sorted(told, key=lambda one: one.index)
 
 
 def take(found: Iterable[FoundBoard], only: int | None = None) -> list[int]:

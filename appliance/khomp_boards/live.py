@@ -15,6 +15,7 @@ from typing import Any
 
 from appliance import live, settings
 from appliance.errors import Busy
+from appliance.khomp_channels import Channel
 from appliance.telephony import ami, khomp
 
 log = logging.getLogger("bentevi.events")
@@ -77,7 +78,7 @@ def look(ask: khomp.Ask) -> None:
         live.drop("khomp", name)
 
 
-def _row(board: khomp.FoundBoard, links: dict[khomp.Channel, str], channels: dict[khomp.Channel, khomp.FoundChannel]) -> dict[str, Any]:
+def _row(board: khomp.FoundBoard, links: dict[Channel, str], channels: dict[Channel, khomp.FoundChannel]) -> dict[str, Any]:
     mine = {str(number): found for (index, number), found in channels.items() if index == board.index}
     return {
         "index": board.index, "model": board.model, "serial": board.serial, "channels": board.channels, "links": board.links,

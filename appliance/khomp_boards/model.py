@@ -7,13 +7,13 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from appliance import khomp_channels
 from appliance import resource as resources
 from appliance.db import Base, db
 from appliance.errors import Refused
 from appliance.fields import Pattern, Whole, field
+from appliance.khomp_channels import Channel
 from appliance.resource import Resource
-from appliance.telephony import khomp
-from appliance.telephony.khomp import Channel
 
 DECLARED, FROM_DRIVER = "declared", "driver"
 
@@ -45,21 +45,21 @@ class KhompBoard(Base):
 
     def check(self) -> None:
         """Links hold 30 channels each; channels a trunk uses stay."""
-        if self.links and self.channels > self.links * khomp.LINK_CHANNELS:
-            raise Refused(_("%(links)s links have %(most)s channels at most.", links=self.links, most=self.links * khomp.LINK_CHANNELS), field="channels")
+        if self.links and self.channels > self.links * khomp_channels.LINK_CHANNELS:
+            raise Refused(_("%(links)s links have %(most)s channels at most.", links=self.links, most=self.links * khomp_channels.LINK_CHANNELS), field="channels")
         if not self.id:
             return
         for trunk, channel in self._used():
             if channel[0] == self.index and channel[1] >= self.channels:
                 raise Refused(_("The trunk %(trunk)s uses %(channel)s. Take the channel out of the trunk first.", trunk=trunk.name,
-                                channel=khomp.name_of(channel)), field="channels", link=f"/trunks/{trunk.id}")
+                                channel=khomp_channels.name_of(channel)), field="channels", link=f"/trunks/{trunk.id}")
         before = db.session.scalar(select(KhompBoard.index).where(KhompBoard.id == self.id))
         if before != self.index and any(channel[0] == before for _trunk, channel in self._used()):
             raise Refused(_("Trunks use channels of board %(index)s. Take them out of the trunks first.", index=before), field="index")
 
     def _used(self) -> list[tuple[Any, Channel]]:
         trunks = db.session.scalars(select(resources.TABLE["trunks"].model)).all()
-        named = ((trunk, khomp.channel_of(name)) for trunk in trunks for name in trunk.channels)
+        named = ((trunk, khomp_channels.channel_of(name)) for trunk in trunks for name in trunk.channels)
         return [(trunk, channel) for trunk, channel in named if channel]
 
     @property
@@ -70,12 +70,12 @@ class KhompBoard(Base):
     @property
     def link_count(self) -> int:
         """E1 links; 0 for analog and GSM devices."""
-        return self.links if self.links is not None else khomp.links_of(self.model, self.channels)
+        return self.links if self.links is not None else khomp_channels.links_of(self.model, self.channels)
 
     @property
     def is_for_handsets(self) -> bool:
         """FXS: telephones, no lines. Its channels are for no trunk."""
-        return khomp.is_for_handsets(self.model)
+        return khomp_channels.is_for_handsets(self.model)
 
 
 def boards() -> list[KhompBoard]:
@@ -85,7 +85,7 @@ def boards() -> list[KhompBoard]:
 
 resource = Resource(
     KhompBoard, word="khomp_boards", label=_l("Khomp boards"), one=_l("Khomp board"), new=_l("New Khomp board"), key="index",
-    group="telephony", icon="server", columns=["index", "model", "channels", "links", "serial"], search=["model", "serial"],
+    group="telephony", icon="server", columns=["index", "model", "channels", "links", "serial"], search=["index", "model", "serial"],
     tabs={_l("General"): ["index", "model", "channels", "links", "serial"]},
     empty=_l("Khomp boards and EBS devices carry telephone lines (FXO, GSM, E1). They are read from Khomp's driver; while it is not installed, "
              "declare them here by hand."),

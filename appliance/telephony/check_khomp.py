@@ -1,9 +1,9 @@
 """Checks of khomp.conf: the driver reports little and may not even be there, so every mistake must be found here."""
 
-from appliance.telephony import khomp
+from appliance import khomp_channels
+from appliance.khomp_channels import Atom
 from appliance.telephony.conf import Conf, Line, Section
 from appliance.telephony.findings import Finding, finding
-from appliance.telephony.khomp import Atom
 from appliance.telephony.khomp_options import CHANNELS, GLOBALS, GROUP_NAME, PLAIN, Option
 
 _NO_CONTEXT = "none"  # context-gsm-wait
@@ -35,7 +35,7 @@ def _section(conf: Conf, section: Section, lines: list[Line], contexts: set[str]
     if name == "channels":
         return _options(conf, lines, CHANNELS, contexts)
     if name.startswith("channels-"):
-        strange = khomp.atoms(name.removeprefix("channels-")) is None
+        strange = khomp_channels.atoms(name.removeprefix("channels-")) is None
         found = [_at(section, "bad_allocation", value=name.removeprefix("channels-"))] if strange else []
         return found + _options(conf, lines, CHANNELS, contexts)
     if name in PLAIN:
@@ -69,7 +69,7 @@ def _groups(conf: Conf, lines: list[Line], contexts: set[str]) -> list[Finding]:
     for line in lines:
         _file, _number, name, value = line
         allocation, _colon, context = (part.strip() for part in value.partition(":"))
-        pieces = khomp.atoms(allocation)
+        pieces = khomp_channels.atoms(allocation)
         if not GROUP_NAME.fullmatch(name):
             found.append(_in(conf, line, "bad_name", value=name))
         if name in names:

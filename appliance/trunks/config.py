@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 from sqlalchemy import select
 
+from appliance import khomp_channels
 from appliance.db import db
 from appliance.sip import config as sip
 from appliance.sip import lines
-from appliance.telephony import khomp
 from appliance.telephony.render import render
 from appliance.trunks.khomp import channels_of
 from appliance.trunks.model import KHOMP, SENDS, SIP, Trunk
@@ -76,5 +76,5 @@ def _khomp_facts(trunk: Trunk) -> SimpleNamespace:
         "drop-collect-call": trunk.drop_collect_call, "echo-canceller": trunk.echo_canceller, "input-volume": trunk.input_volume,
         "output-volume": trunk.output_volume, **{key.strip().lower(): value for key, value in trunk.extra.items()},
     }
-    return SimpleNamespace(word="trunks", id=trunk.id, group=group(trunk), section=khomp.section(channels), options=sorted(chosen.items()),
-                           allocation=khomp.allocation(channels, trunk.allocation))
+    return SimpleNamespace(word="trunks", id=trunk.id, group=group(trunk), section=khomp_channels.section(channels), options=sorted(chosen.items()),
+                           allocation=khomp_channels.allocation(channels, trunk.allocation))

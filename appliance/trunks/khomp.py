@@ -8,24 +8,24 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from appliance import khomp_channels
 from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Reader, is_plain
 from appliance.khomp_boards.model import KhompBoard, boards
+from appliance.khomp_channels import Channel
 from appliance.links import References
-from appliance.telephony import khomp
-from appliance.telephony.khomp import Channel
 from appliance.telephony.khomp_options import CHANNELS
 
 if TYPE_CHECKING:
     from appliance.trunks.model import Trunk
 
 ORDERS = {
-    khomp.ASCENDING: _l("Ascending: the first free channel"),
-    khomp.DESCENDING: _l("Descending: the last free channel"),
-    khomp.CYCLIC_ASCENDING: _l("Cyclic ascending: the least used, from low to high"),
-    khomp.CYCLIC_DESCENDING: _l("Cyclic descending: the least used, from high to low"),
+    khomp_channels.ASCENDING: _l("Ascending: the first free channel"),
+    khomp_channels.DESCENDING: _l("Descending: the last free channel"),
+    khomp_channels.CYCLIC_ASCENDING: _l("Cyclic ascending: the least used, from low to high"),
+    khomp_channels.CYCLIC_DESCENDING: _l("Cyclic descending: the least used, from high to low"),
 }
 
 # Options with a field of their own, and those we write ourselves; neither may stand in the extra settings.
@@ -70,13 +70,13 @@ class Channels(References):
         found: set[Channel] = set()
         for index, text in enumerate(value):
             found.update(_channels_of(str(text) if is_plain(text) else "?", known, reader.at(index)))
-        return [khomp.name_of(channel) for channel in sorted(found)]
+        return [khomp_channels.name_of(channel) for channel in sorted(found)]
 
     def show(self, stored: Any) -> Any:
         return list(stored or [])
 
     def text(self, stored: Any) -> str:
-        return khomp.section(channels_of(stored)).replace("+", ", ")
+        return khomp_channels.section(channels_of(stored)).replace("+", ", ")
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         used = {board for board, _number in channels_of(stored)}
@@ -88,7 +88,7 @@ class Channels(References):
         """Every board with its channels, for the trunk that chooses (None for a new one)."""
         taken = taken_channels(row.id if row is not None else 0)
         return [
-            (board, [Offered(khomp.name_of((board.index, number)), number, number // khomp.LINK_CHANNELS if board.link_count else None,
+            (board, [Offered(khomp_channels.name_of((board.index, number)), number, number // khomp_channels.LINK_CHANNELS if board.link_count else None,
                              taken.get((board.index, number), "")) for number in range(board.channels)])
             for board in boards()
         ]
@@ -96,7 +96,7 @@ class Channels(References):
 
 def _channels_of(text: str, known: dict[int, KhompBoard], reader: Reader) -> Iterator[Channel]:
     """The channels one piece names; a piece that names none is refused."""
-    piece = khomp.atom(text.lower())
+    piece = khomp_channels.atom(text.lower())
     if piece is None or piece.is_serial:
         reader.refuse(_("“%(text)s” names no channels. Write b0c3, b0c0-3, b0l0 (a link) or b0 (a board).", text=text))
         return
@@ -118,7 +118,7 @@ def _channels_of(text: str, known: dict[int, KhompBoard], reader: Reader) -> Ite
 
 def channels_of(names: Iterable[str] | None) -> list[Channel]:
     """(board, channel) of stored names."""
-    return [channel for channel in map(khomp.channel_of, names or ()) if channel]
+    return [channel for channel in map(khomp_channels.channel_of, names or ()) if channel]
 
 
 def taken_channels(but_for: int = 0) -> dict[Channel, str]:
@@ -135,12 +135,12 @@ def check(trunk: "Trunk") -> None:
     sizes = {board.index: board.channels for board in boards()}
     gone = [channel for channel in mine if channel[1] >= sizes.get(channel[0], 0)]
     if gone:
-        raise Refused(_("There is no channel %(channels)s on the Khomp boards.", channels=", ".join(map(khomp.name_of, gone[:8]))), field="channels")
+        raise Refused(_("There is no channel %(channels)s on the Khomp boards.", channels=", ".join(map(khomp_channels.name_of, gone[:8]))), field="channels")
     taken = taken_channels(trunk.id or 0)
     both = [channel for channel in mine if channel in taken]
     if both:
         raise Refused(_("%(channels)s already belongs to the trunk %(trunk)s. A channel is in one trunk only.",
-                        channels=", ".join(map(khomp.name_of, both[:8])), trunk=taken[both[0]]), field="channels")
+                        channels=", ".join(map(khomp_channels.name_of, both[:8])), trunk=taken[both[0]]), field="channels")
     for number, (key, value) in enumerate(trunk.extra.items(), 1):
         wrong = explain_extra(key, value)
         if wrong:

@@ -14,9 +14,9 @@ from werkzeug.datastructures import MultiDict
 from appliance.db import Base
 from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, Digits, Kind, Name, Pattern, Reader, Secret, Text, Whole, Words, field
+from appliance.khomp_channels import ASCENDING
 from appliance.resource import Resource
 from appliance.sip import lines
-from appliance.telephony.khomp import ASCENDING
 from appliance.trunks import khomp
 
 SIP, KHOMP = "sip", "khomp"

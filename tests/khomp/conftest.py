@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from appliance import applying, settings
+from appliance import applying, khomp_channels, settings
 from appliance.settings import CHECKOUT
 from appliance.telephony import khomp, runtime
 from tests.khomp.network import Network
@@ -50,7 +50,7 @@ class Driver:
 
     def alarm(self, channel: str, is_on: bool = True) -> None:
         """Puts a channel out of service, or back."""
-        board, number = khomp.channel_of(channel)
+        board, number = khomp_channels.channel_of(channel)
         self.exchange.ask(f"khomp standin alarm {board} {number} {'yes' if is_on else 'no'}")
 
 

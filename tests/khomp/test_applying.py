@@ -9,7 +9,7 @@ from appliance.revisions.model import newest
 from appliance.telephony import khomp, runtime
 from jobs import khomp_boards as jobs
 from tests.build import change, make_extension
-from tests.khomp.test_story import board, calls, caller, line
+from tests.khomp.test_story import board, caller, calls, line
 from tests.player import until
 from tests.visitor import person
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance import khomp_channels
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.khomp_boards import driver
@@ -43,7 +44,7 @@ def refused(field, make_it):
 ])
 def test_the_four_orders_of_the_screen_as_the_driver_writes_them(order, text):
     """TRK-18: the case of the first letter is the direction, `*` at the very start the fewest calls."""
-    assert khomp.allocation(FXO, order) == text
+    assert khomp_channels.allocation(FXO, order) == text
 
 
 @pytest.mark.parametrize(("order", "text"), [
@@ -52,21 +53,21 @@ def test_the_four_orders_of_the_screen_as_the_driver_writes_them(order, text):
 ])
 def test_pieces_stand_in_the_direction_too(order, text):
     """TRK-18: several pieces are tried from left to right."""
-    assert khomp.allocation([(2, 5), (0, 3), (0, 1), (0, 0)], order) == text
+    assert khomp_channels.allocation([(2, 5), (0, 3), (0, 1), (0, 0)], order) == text
 
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("b0", (0, None, None)), ("b1l1", (1, 30, 59)), ("B0C3", (0, 3, 3)), ("b0c0-3", (0, 0, 3)), ("s2352c0-3", (2352, 0, 3)), ("b00c060", (0, 60, 60)),
 ])
 def test_pieces_that_the_driver_reads(text, expected):
-    found = khomp.atom(text)
+    found = khomp_channels.atom(text)
     assert (found.board, found.first, found.last) == expected
     assert found.is_descending == text[0].isupper() and found.is_serial == text.startswith("s")
 
 
 @pytest.mark.parametrize("text", ["", "b", "c0", "b0l0-1", "b0c3-1", "b0c", "b0c0:x", "b0c0/1", "g1", "b-1", "b0 c0", "b0c0-", "*b0", "b٠"])
 def test_pieces_that_it_does_not_read(text):
-    assert khomp.atom(text) is None
+    assert khomp_channels.atom(text) is None
 
 
 # ------------------------------------------------------------------------------------------------------------ console
@@ -115,7 +116,7 @@ def test_links_and_the_missing_driver():
     ("Khomp/B0C34-00000350", (0, 34)), ("Khomp/B0C0-0.0", (0, 0)), ("PJSIP/1000-00000001", None), ("Khomp_SMS/B0C1-1", None),
 ])
 def test_a_channel_is_known_by_asterisks_name(name, channel):
-    assert khomp.channel_in_use(name) == channel
+    assert khomp_channels.channel_in_use(name) == channel
 
 
 # --------------------------------------------------------------------------------------------------------- khomp.conf
@@ -349,7 +350,7 @@ def test_what_differs_between_declared_and_found_is_named():
     board(1, "EBS-GSM", 4)
     told = driver.differences(map(driver.declared, boards()), FOUND)
     assert [(one.index, one.code, one.field, one.declared, one.found) for one in told] == [
-        (1, "not_found", "", None, None), (2, "not_declared", "", None, None), (0, "differs", "channels", 4, 8)]
+        (0, "differs", "channels", 4, 8), (1, "not_found", "", None, None), (2, "not_declared", "", None, None)]
 
 
 def test_boards_that_came_are_declared_and_what_a_person_declared_stays_until_it_is_taken():
