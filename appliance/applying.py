@@ -181,7 +181,7 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     rows = snapshots.take()
     test_call = _canary() if set(touched) & CALLS_PASS else None
     db.session.rollback()
-    names = [path.removeprefix("bentevi/") for path in generated]
+    names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
     if steps:
         steps.end("render")

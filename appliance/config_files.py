@@ -1,4 +1,5 @@
-"""TABLE of every generated file: name under etc/bentevi/ ← function. What to reload follows from the name (telephony/revision.py)."""
+"""TABLE of every generated file: name ← function. `WORD.ASTERISK_FILE` lies in etc/bentevi/ and is included by ASTERISK_FILE; a name
+without a word is a whole file of its own in etc/. What to reload follows from the name (telephony/revision.py)."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -29,6 +30,7 @@ FILES: dict[str, Callable[[], str]] = {
     "dialing_profiles.extensions.conf": lambda: dialing_profiles.extensions_conf(_prefix(), company.current().emergency_numbers),
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
+    "khomp.conf": trunks.khomp_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 
@@ -51,7 +53,7 @@ def rendered(previous: Mapping[str, str] | None = None, touched: Mapping[str, Co
     since, only changed rows of large files are rendered; the bytes are the same.
     """
     made = {name: _from_previous(name, previous, touched) if previous and touched else None for name in FILES}
-    return {f"bentevi/{name}": made[name] or build() for name, build in FILES.items()}
+    return {_path(name): made[name] or build() for name, build in FILES.items()}
 
 
 def _from_previous(name: str, previous: Mapping[str, str], touched: Mapping[str, Collection[int]]) -> str | None:
@@ -61,3 +63,7 @@ def _from_previous(name: str, previous: Mapping[str, str], touched: Mapping[str,
     if set(touched) != {word} or len(touched[word]) > FEW:
         return None
     return spliced(previous[f"bentevi/{name}"], word, in_order(), some(touched[word]))
+
+
+def _path(name: str) -> str:
+    return f"bentevi/{name}" if name.count(".") > 1 else name

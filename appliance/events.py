@@ -18,6 +18,7 @@ from appliance import applying, live, settings
 from appliance.calls import live as calls
 from appliance.errors import Busy
 from appliance.extensions import live as extensions
+from appliance.khomp_boards import live as khomp_boards
 from appliance.recordings import live as recordings
 from appliance.telephony import ami
 from appliance.telephony.ami import Connection, Headers
@@ -58,7 +59,7 @@ EVENTS: dict[str, list[Fold]] = {
 }
 
 # What is asked, in this order, to know everything again; each gets the function that asks Asterisk and the old rows.
-REBUILDERS = [extensions.rebuild, trunks.rebuild, calls.rebuild, recordings.rebuild]
+REBUILDERS = [extensions.rebuild, trunks.rebuild, khomp_boards.rebuild, calls.rebuild, recordings.rebuild]
 
 BOOT_SECONDS = 120.0  # Asterisk loads its modules after it lets us in
 PING_SECONDS, PING_ANSWER_SECONDS = 5.0, 5.0
@@ -80,6 +81,7 @@ class Listener:
     def run(self) -> None:
         """Connect, rebuild, follow; when that ends, again with a growing pause."""
         live.writer.take_over()
+        khomp_boards.follow()
         threading.Thread(target=self._ask_for_ever, daemon=True, name="questions").start()
         pause = FIRST_PAUSE_SECONDS
         while True:

@@ -1,7 +1,7 @@
 """Names of the site file that later work fills: with --skip-unavailable they are left out and listed, a typing mistake never is."""
 
 SECTIONS = {
-    "khomp_boards", "blacklists", "audio_prompts", "moh_classes", "business_hours", "calendar_events", "queues", "ivrs",
+    "blacklists", "audio_prompts", "moh_classes", "business_hours", "calendar_events", "queues", "ivrs",
     "conference_rooms", "scheduled_conferences", "feature_codes", "work_shifts", "time_conditions", "custom_rules",
     "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
@@ -10,14 +10,13 @@ SECTIONS = {
 KEYS = {  # section (or section.list) → keys
     "extension_classes": {"voicemail", "follow_me", "lock", "password_call", "change_status", "call_time_window"},
     "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook", "voicemail_pin"},
-    "trunks": {"allocation", "channels"},
     "outbound_routes": {"blacklists"},
     "outbound_routes.rules": {"cnl"},
     "inbound_routes": {"blacklists"},
     "users": {"feature_pin", "queues", "supervisor", "work_shift", "team", "avatar"},
 }
 
-CHOICES = {"trunks.protocol": {"khomp"}}  # a row with one of these waits as a whole: with another value it would be another thing
+CHOICES: dict[str, set[str]] = {}  # field → words; a row with one of these waits as a whole: with another value it would be another thing
 
 WORDS = {"users.modules": {
     "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",

@@ -4,6 +4,7 @@ Knows no HTTP. The faces (web/crud.py, web/api.py, sitefile.py) stand on these f
 audit and numbering guard all of them.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from dataclasses import field as attribute
@@ -73,7 +74,13 @@ class Resource:
         if not is_plain(key) or "\0" in str(key):
             return None  # no database can be asked for it
         column = getattr(self.model, self.fields[self.key].attr)
+        if self.fields[self.key].kind.schema is int:  # a key that is a number: "07" and "x" are none
+            return self._find_number(column, str(key))
         return db.session.scalar(select(self.model).where(column == str(key)))
+
+    def _find_number(self, column: Any, key: str) -> Any | None:
+        is_number = re.fullmatch(r"0|[1-9][0-9]{0,8}", key)
+        return db.session.scalar(select(self.model).where(column == int(key))) if is_number else None
 
     def rows(self) -> Iterable[Any]:
         """All rows in a stable order."""
@@ -126,6 +133,7 @@ class Resource:
                      if _generated(spec) and not values.get(name)}
         values = values | generated
         stored = self.read(values, reader, new=True, later=later)
+        self._refuse_misplaced(None, values, reader)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
@@ -142,6 +150,7 @@ class Resource:
         """
         reader = Reader()
         stored = self.read(values, reader, new=False)
+        self._refuse_misplaced(row, values, reader)
         _raise(reader.problems)
         before = self._auditable(row)
         same = {spec.attr for name, spec in self.fields.items()
@@ -161,6 +170,25 @@ class Resource:
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
                      {name: after[name] for name in differing} | secret)
         return True
+
+    def is_shown(self, name: str, values: dict[str, Any]) -> bool:
+        """Whether a field has a meaning beside these values of the others: its `show_if`, and that of the field it looks at."""
+        condition = self.fields[name].show_if
+        if condition is None:
+            return True
+        other, words = condition
+        return values.get(other) in words.split(",") and self.is_shown(other, values)
+
+    def has_meaning(self, row: Any, name: str) -> bool:
+        """Whether a field of this row says anything: lists leave out what does not."""
+        condition = self.fields[name].show_if
+        return condition is None or self.is_shown(name, {other: getattr(row, spec.attr) for other, spec in self.fields.items() if not spec.kind.secret})
+
+    def _refuse_misplaced(self, row: Any | None, values: dict[str, Any], reader: Reader) -> None:
+        """A model may say which fields have no meaning beside others (`misplaced`)."""
+        misplaced = getattr(self.model, "misplaced", None)
+        for name, text in (misplaced(row, values) if misplaced else {}).items():
+            reader.at(name).refuse(text)
 
     def delete(self, row: Any) -> None:
         """Remove a row, unless another still points at it. Raises Refused with the list."""

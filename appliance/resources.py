@@ -8,6 +8,7 @@ from appliance.extension_classes import model as extension_classes
 from appliance.extensions import model as extensions
 from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
+from appliance.khomp_boards import model as khomp_boards
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
 from appliance.recording_policy import model as recording_policy
@@ -21,6 +22,7 @@ RESOURCES = [
     pickup_groups.resource,
     dialing_profiles.resource,
     trunks.resource,
+    khomp_boards.resource,
     inbound_routes.resource,
     outbound_routes.resource,
     internal_routes.resource,

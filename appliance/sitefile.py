@@ -228,7 +228,9 @@ def _second_pass(named: list[Resource], entries: dict[str, Any], rows: dict[Path
                     if not (name in resource.fields and resource.fields[name].kind.secret and not value)}
             label = f"{resource.one} {resource.title(row)}"
             new = label in report.created
+            known = set(getattr(row, "generated", {}))
             changed = _guarded(lambda r=resource, o=row, v=kept, n=new: r.update(o, v, fresh=n), path, document, mistakes)
+            report.secrets += [(label, clear) for name, clear in getattr(row, "generated", {}).items() if new and name not in known]
             if changed and not new:
                 report.updated.append(label)
 

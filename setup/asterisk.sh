@@ -9,7 +9,9 @@
 # apt does the work, with lists, cache and package status of its own: it resolves the dependencies and verifies
 # signatures as for any installation. The mirror and the keys are the ones this machine uses already.
 #
-# Prints nothing when there is nothing to do. Ends 0 when an Asterisk 22 is ready, 2 when the person has to do something.
+# `asterisk.sh headers` brings the header files of that very version, for the tests' stand-in of a channel driver, and prints their folder.
+#
+# Prints nothing else when there is nothing to do. Ends 0 when an Asterisk 22 is ready, 2 when the person has to do something.
 set -euo pipefail
 
 suite=forky                   # Debian 14, the first with Asterisk 22
@@ -22,6 +24,10 @@ root=$cache/asterisk-root
 say() { echo "bentevi: $*" >&2; }
 
 main() {
+    if [ "${1:-}" = headers ]; then
+        headers
+        exit
+    fi
     if [ -e "$root/.ready" ] || [ "$(major "$(installed_version)")" -ge $wanted ]; then
         exit 0
     fi
@@ -60,6 +66,33 @@ make_root() {
     say "Asterisk $(cat "$root/.ready") is ready"
 }
 
+# The distribution's own where its Asterisk is used; else those of the unpacked version, unpacked beside it.
+headers() {
+    local version folder work
+    if [ ! -e "$root/.ready" ]; then
+        "$setup/packages.sh" asterisk-dev >&2
+        echo /usr/include
+        return
+    fi
+    version=$(cat "$root/.ready")
+    folder=$cache/asterisk-headers-$version
+    exec 9>"$cache/asterisk-root.lock"
+    flock 9
+    if [ ! -e "$folder" ]; then
+        work=$(mktemp -d "$cache/asterisk-headers.XXXXXX")
+        # shellcheck disable=SC2064  # the folder's name must be taken now
+        trap "rm -rf '$work'" EXIT
+        lists "$work/apt"
+        if ! (cd "$work" && apt-get -c "$work/apt/apt.conf" -qq download "asterisk-dev=1:$version" >&2); then
+            say "the mirror has other headers than those of Asterisk $version; remove $root to fetch both anew"
+            exit 2
+        fi
+        dpkg -x "$work"/asterisk-dev_*.deb "$work/root"
+        mv "$work/root/usr/include" "$folder"
+    fi
+    echo "$folder"
+}
+
 # The folder of the Debian archive this machine uses, as apt itself understands its source lists (either format).
 mirror() {
     local codename
@@ -77,9 +110,16 @@ keyring() {
     exit 2
 }
 
-# All packages as files in $1/archives, signatures and hashes verified. The status file is empty, so that everything
-# counts as missing, the C library and its loader too.
+# All packages as files in $1/archives, signatures and hashes verified.
 download() {
+    lists "$1"
+    # shellcheck disable=SC2086  # a list of words
+    apt-get -c "$1/apt.conf" -qq --yes --download-only install $packages
+}
+
+# An apt of our own in $1, its lists read. The status file is empty, so that everything counts as missing, the C library and its
+# loader too.
+lists() {
     local apt=$1 uri
     uri=$(mirror)
     [ -n "$uri" ] || { say "no Debian mirror found in this machine's apt sources"; exit 2; }
@@ -115,8 +155,6 @@ END
         echo 'Acquire::Check-Valid-Until "false";' >> "$apt/apt.conf"
         apt-get -c "$apt/apt.conf" -qq update
     fi
-    # shellcheck disable=SC2086  # a list of words
-    apt-get -c "$apt/apt.conf" -qq --yes --download-only install $packages
 }
 
 unpack() {
@@ -155,4 +193,4 @@ run() {
     "$loader" --library-path "$libraries" "$from/usr/sbin/asterisk" "$@"
 }
 
-main
+main "$@"

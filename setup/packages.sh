@@ -10,10 +10,10 @@
 set -euo pipefail
 
 # Redis and nginx run under our own supervisor; sox and espeak-ng make prompts, lame keeps recordings small; the fonts and Pango print PDFs;
-# iproute2 and util-linux put a trial Asterisk into a network of its own.
+# iproute2 and util-linux put a trial Asterisk into a network of its own. The tests compile a stand-in for a channel driver.
 product="redis-server nginx sox lame espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
          libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux"
-tests="chromium postgresql"
+tests="chromium postgresql gcc libc6-dev"
 benches="sip-tester sqlite3"
 services="nginx redis-server asterisk postgresql"
 

@@ -49,6 +49,7 @@ EXAMPLES = {
         {"name": "Operadora", "authentication": "sends_registration", "host": "127.0.0.1", "port": 5099, "username": "padaria",
          "codecs": ["alaw", "gsm"], "extra": {"insecure": "port,invite"}},
         {"caller_id": "4830139018"}, ("port", 70000), secrets={"password": "segredo-do-tronco"}),
+    "khomp_boards": Example({"index": 0, "model": "EBS-FXO", "channels": 4, "serial": "2352"}, {"channels": 8}, ("channels", 0)),
     "inbound_routes": Example(
         {"name": "Entrada", "trunks": ["Operadora"],
          "rules": [{"mask": "4830139018", "strip": 1, "destination": {"extension": "2001"}},
@@ -463,7 +464,7 @@ def test_every_function_a_lane_is_asked_for_exists():
 
 def test_every_generated_template_is_in_the_table_and_the_other_way_round():
     parts = {"destination.j2"}
-    templates = {path.name for path in (CHECKOUT / "asterisk" / "generated").iterdir()}
+    templates = {path.name for folder in ("asterisk", "khomp") for path in (CHECKOUT / folder / "generated").iterdir()}
     assert templates - parts == {f"{name}.j2" for name in config_files.FILES}
     used = "".join(path.read_text() for path in (CHECKOUT / "asterisk" / "generated").iterdir())
     assert all(part in used for part in parts)

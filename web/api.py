@@ -200,6 +200,7 @@ class NowOut(BaseModel):
     calls: list[dict[str, Any]] | None = None
     extensions: list[dict[str, Any]] | None = None
     trunks: list[dict[str, Any]] | None = None
+    khomp_boards: list[dict[str, Any]] | None = None
 
 
 def _now() -> Blueprint:

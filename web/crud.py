@@ -229,9 +229,10 @@ def missing(resource: Resource) -> list[Resource]:
 
 
 def posted(resource: Resource, form: Any) -> dict[str, Any]:
-    """The outside values a browser posted."""
+    """The outside values a browser posted; not those of fields that have no meaning beside the others, which it did not show."""
     values = {name: spec.kind.from_form(form, name) for name, spec in resource.fields.items()}
-    return {name: value for name, value in values.items() if value is not MISSING}
+    beside = {name: spec.initial() if values[name] is MISSING else values[name] for name, spec in resource.fields.items()}
+    return {name: value for name, value in values.items() if value is not MISSING and resource.is_shown(name, beside)}
 
 
 def save(resource: Resource, row: Any | None) -> ResponseReturnValue:

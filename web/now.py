@@ -45,9 +45,18 @@ def show() -> ResponseReturnValue:
 
 def parts() -> dict[str, Any]:
     """The first state of the page's parts, by the same templates as every change: element → HTML."""
+    return _drawn([channel for channel in panel.CHANNELS if "now" in panel.CHANNELS[channel]])
+
+
+def live_parts(channel: str) -> dict[str, Any]:
+    """The same of one channel, for the page of a resource that shows it."""
+    return _drawn([channel])
+
+
+def _drawn(channels: list[str]) -> dict[str, Any]:
     picture, known = live.now(), panel.names()
     found: dict[str, Any] = {name: Markup() for name in panel.LISTS}
-    for channel in panel.CHANNELS:
+    for channel in channels:
         for item in panel.items(channel, picture, known):
             text = Markup(panel.render(current_app.jinja_env, item))  # rendered by our templates, with their escaping
             found[item.into or item.id] = found.get(item.into or item.id, Markup()) + text

@@ -15,18 +15,21 @@ from jinja2 import Environment
 from markupsafe import Markup
 from sqlalchemy import select
 
-from appliance import alarms, live, settings
+from appliance import alarms, khomp_channels, live, settings
 from appliance import changes as changes_
 from appliance.alarms import MESSAGES
 from appliance.db import db
 from appliance.extensions.model import Extension
-from appliance.trunks.model import RECEIVES, SENDS, Trunk
+from appliance.khomp_boards import driver
+from appliance.khomp_boards.model import boards
+from appliance.telephony import khomp
+from appliance.trunks.model import KHOMP, RECEIVES, SENDS, Trunk
 from web import assets
 
 CHANNELS = {  # channel of a stream → the permissions, one of which opens it
-    "exchange": ("now",), "calls": ("now",), "extensions": ("now",), "trunks": ("now", "trunks"),
+    "exchange": ("now",), "calls": ("now",), "extensions": ("now",), "trunks": ("now", "trunks"), "khomp_boards": ("khomp_boards",),
 }
-LISTS = ("calls", "extensions", "trunks")  # channels whose items lie in an element of that name
+LISTS = ("calls", "extensions", "trunks", "khomp_boards")  # channels whose items lie in an element of that name
 FREE, RINGING, TALKING, HOLD, OFFLINE, UNKNOWN, ABSENT = "free", "ringing", "talking", "hold", "offline", "unknown", "absent"
 DEVICES = {"NOT_INUSE": FREE, "INUSE": TALKING, "BUSY": TALKING, "RINGING": RINGING, "RINGINUSE": RINGING, "ONHOLD": HOLD}
 
@@ -39,11 +42,12 @@ class Names:
     extensions: tuple[tuple[int, str, str], ...] = ()  # (id, number, name) in order of number
     trunks: tuple[dict[str, Any], ...] = ()
     alarms: tuple[tuple[int, str, dict[str, Any]], ...] = ()
+    boards: tuple[driver.Declared, ...] = ()
     by_endpoint: dict[str, str] = field(default_factory=dict)
 
     def trunk_of(self, endpoint: str) -> dict[str, Any] | None:
         """The trunk whose endpoint this is."""
-        return next((trunk for trunk in self.trunks if trunk["endpoint"] == endpoint), None)
+        return next((trunk for trunk in self.trunks if trunk["endpoint"] == endpoint or endpoint in trunk["channels"]), None)
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,13 @@ def names() -> Names:
     extensions = tuple((row.id, row.number, row.name) for row in found)
     trunks = tuple(
         {"id": trunk.id, "name": trunk.name, "endpoint": trunk.asterisk_name, "enabled": trunk.enabled, "host": trunk.host,
-         "port": trunk.port, "qualify": trunk.qualify, "authentication": trunk.authentication, "call_limit": trunk.call_limit}
+         "port": trunk.port, "qualify": trunk.qualify, "authentication": trunk.authentication, "call_limit": trunk.call_limit,
+         "protocol": trunk.protocol, "channels": tuple(trunk.channels)}
         for trunk in db.session.scalars(select(Trunk).order_by(Trunk.name))
     )
     standing = tuple((alarm.id, alarm.code, dict(alarm.parameters)) for alarm in alarms.active())
     labels = {number: f"{number} {name}" for _id, number, name in extensions}
-    return Names(version(), extensions, trunks, standing, labels)
+    return Names(version(), extensions, trunks, standing, tuple(map(driver.declared, boards())), labels)
 
 
 # ------------------------------------------------------------------------------------------------------- what is shown
@@ -81,7 +86,7 @@ def names() -> Names:
 
 def items(channel: str, picture: live.Picture, known: Names) -> list[Item]:
     """The items of a channel, in the order of the page."""
-    return {"exchange": exchange, "calls": calls, "extensions": extensions, "trunks": trunks}[channel](picture, known)
+    return {"exchange": exchange, "calls": calls, "extensions": extensions, "trunks": trunks, "khomp_boards": khomp_boards}[channel](picture, known)
 
 
 def exchange(picture: live.Picture, known: Names) -> list[Item]:
@@ -172,6 +177,9 @@ def trunks(picture: live.Picture, known: Names) -> list[Item]:
     ports = {"sip_port": machine.sip_port, "rtp_start": machine.rtp_start, "rtp_end": machine.rtp_end}
     found = []
     for trunk in known.trunks:
+        if trunk["protocol"] == KHOMP:
+            found.append(_khomp_trunk(picture, trunk, legs))
+            continue
         row = picture.rows("trunks").get(trunk["endpoint"], {})
         here = picture.rows("extensions").get(trunk["endpoint"], {}) if trunk["authentication"] == RECEIVES else {}
         facts = trunk | ports | {
@@ -182,6 +190,57 @@ def trunks(picture: live.Picture, known: Names) -> list[Item]:
         }
         found.append(Item(f"trunk-{trunk['id']}", "now/_trunks.html", facts, "trunks"))
     return found
+
+
+def _khomp_trunk(picture: live.Picture, trunk: dict[str, Any], legs: list[dict[str, Any]]) -> Item:
+    """A trunk on channels of boards: how many are free, in use or out of service, or that the driver is not there."""
+    states = [_channel_state(picture, name) for name in trunk["channels"]]
+    counts = {state: states.count(state) for state in (khomp.FREE, khomp.BUSY, khomp.FAILED, ABSENT)}
+    row = picture.rows("khomp").get("driver", {})
+    facts = trunk | {
+        "status": khomp_status(picture, trunk, counts), "calls": sum(leg["endpoint"] in trunk["channels"] for leg in legs),
+        "used": sum(leg["trunk_place"] == trunk["id"] for leg in legs), "since": _instant(row), "counts": counts, "channel_count": len(states),
+        "failed": [name for name, state in zip(trunk["channels"], states, strict=True) if state == khomp.FAILED][:12],
+        "missing": [name for name, state in zip(trunk["channels"], states, strict=True) if state == ABSENT][:12],
+    }
+    return Item(f"trunk-{trunk['id']}", "now/_khomp_trunk.html", facts, "trunks")
+
+
+def khomp_status(picture: live.Picture, trunk: dict[str, Any], counts: dict[str, int]) -> str:
+    """One word: ready, full, out_of_service, no_driver, checking, disabled or unknown."""
+    if not trunk["enabled"]:
+        return "disabled"
+    if not picture.is_running:
+        return UNKNOWN
+    row = picture.rows("khomp").get("driver")
+    if row is None:
+        return "checking"
+    if not row["is_present"]:
+        return "no_driver"
+    if not counts[khomp.FREE] and not counts[khomp.BUSY]:
+        return "out_of_service"
+    return "ready" if counts[khomp.FREE] else "full"
+
+
+def _channel_state(picture: live.Picture, name: str) -> str:
+    """free, busy or failed; absent for a channel the driver does not list."""
+    board, number = khomp_channels.channel_of(name) or (-1, -1)
+    return str(picture.rows("khomp").get(f"board-{board}", {}).get("states", {}).get(str(number), ABSENT))
+
+
+def khomp_boards(picture: live.Picture, known: Names) -> list[Item]:
+    """The driver, each board with its links and channels, and what is declared otherwise than found (TRK-17)."""
+    rows = picture.rows("khomp") if picture.is_running else {}
+    state = UNKNOWN if not picture.is_running else "checking" if "driver" not in rows else "present" if rows["driver"]["is_present"] else "no_driver"
+    found = driver.found_in(rows)
+    told = driver.differences(known.boards, found) if state == "present" else []
+    taken = {name: trunk["name"] for trunk in known.trunks for name in trunk["channels"]}
+    head = Item("khomp-driver", "khomp_boards/_driver.html", {
+        "state": state, "versions": rows.get("driver", {}).get("versions", []), "since": _instant(rows.get("driver", {})), "differences": told})
+    return [head, *(
+        Item(f"khomp-board-{board.index}", "khomp_boards/_board.html", {"board": rows[f"board-{board.index}"], "order": f"{board.index:03d}",
+             "taken": {name: trunk for name, trunk in taken.items() if name.startswith(f"b{board.index}c")}}, "khomp_boards")
+        for board in found)]
 
 
 def trunk_status(picture: live.Picture, trunk: dict[str, Any], row: live.Row, here: live.Row) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from appliance import live
+from appliance import khomp_channels, live
 from appliance.telephony import ami
 from appliance.telephony.ami import Answer, Headers, Question
 
@@ -27,6 +27,7 @@ Ask = Callable[..., list[Headers]]
 UP, RINGING, RING = "6", "5", "4"  # ChannelState, channelstate.h
 STATES = ("hold", "talking", "ringing", "up")  # the first that a leg has is the call's; else calling
 NEW = {"bridge": "", "is_holding": False, "is_outgoing": False, "dialled": "", "codec": "", "trunk_place": 0, "wanted": "", "call": ""}
+TECHNOLOGIES = ("PJSIP/", "Khomp/")  # channels with somebody at the other end
 TEXT_LENGTH = 80  # a carrier may send names of any length
 
 
@@ -52,7 +53,10 @@ def dial_began(event: Headers) -> None:
     destination = {key[4:]: value for key, value in event.items() if key.startswith("Dest")}
     number, at, endpoint = event.get("DialString", "").rpartition("@")
     more: dict[str, Any] = {"is_outgoing": True}
-    if at:
+    if khomp_channels.channel_in_use(event.get("DestChannel", "")):
+        group, _slash, rest = event.get("DialString", "").partition("/")
+        more |= {"dialled": rest.partition("/")[0][:TEXT_LENGTH], "trunk_place": _trunk_of_group(group)}
+    elif at:
         more |= {"dialled": number.rpartition("/")[2][:TEXT_LENGTH], "trunk_place": _trunk_of(endpoint)}
     _put(destination["Uniqueid"], destination, **more)
 
@@ -116,13 +120,16 @@ def rebuild(ask: Ask, _old: live.Kinds) -> None:
 
 def _asked(ask: Ask, channel: str, is_up: bool) -> dict[str, Any]:
     """What no list holds. Empty for a channel that is gone meanwhile."""
-    if not channel.startswith("PJSIP/"):
+    if not channel.startswith(TECHNOLOGIES):
         return {}
 
     def of(variable: str) -> str:
         return next((event.get("Value", "") for event in ask("Getvar", Channel=channel, Variable=variable)), "")
 
     place = of("GROUP(trunk)")
+    if khomp_channels.channel_in_use(channel):
+        return {"codec": _codec(of("CHANNEL(audionativeformat)")) if is_up else "", "trunk_place": int(place) if place.isdigit() else 0,
+                "dialled": of("BENTEVI_DIALLED")[:TEXT_LENGTH] if place else ""}
     dialled = of("CHANNEL(pjsip,remote_uri)") if place else ""
     wanted = of("CHANNEL(pjsip,request_uri)") if not place else ""
     return {
@@ -156,7 +163,7 @@ def _put(uniqueid: str, event: Headers, **more: Any) -> None:
 
 
 def _ask_codec(uniqueid: str, channel: str) -> None:
-    if not channel.startswith("PJSIP/"):
+    if not channel.startswith(TECHNOLOGIES):
         return
 
     def told(answer: Answer) -> None:
@@ -232,13 +239,22 @@ def _age(uniqueid: str) -> tuple[int, int]:
 
 
 def endpoint_of(channel: str) -> str:
-    """`1001` of `PJSIP/1001-0000002a`; "" for a channel that is no phone's or trunk's."""
+    """`1001` of `PJSIP/1001-0000002a`, `b0c34` of `Khomp/B0C34-00000350`; "" for a channel that is no phone's or trunk's."""
+    line = khomp_channels.channel_in_use(channel)
+    if line:
+        return khomp_channels.name_of(line)
     found = re.fullmatch(r"PJSIP/(.+)-[0-9a-f]{8}(?:<\w+>)?", channel)
     return found[1] if found else ""
 
 
 def _trunk_of(endpoint: str) -> int:
     found = re.fullmatch(r"trunk-(\d+)", endpoint)
+    return int(found[1]) if found else 0
+
+
+def _trunk_of_group(group: str) -> int:
+    """7 of `gtrunk7` (trunks/config.py)."""
+    found = re.fullmatch(r"[gG]trunk(\d+)", group)
     return int(found[1]) if found else 0
 
 

@@ -40,6 +40,7 @@ REASONS = {
     "malformed number": _l("the number holds something that cannot be dialled"), "no dialing profile": _l("the extension has no dialing profile"),
     "no route": _l("no route leads there"), "no inbound route": _l("no inbound route takes this number"),
     "collect or premium number": _l("collect and premium numbers are closed"), "trunk disabled": _l("the trunk is disabled"),
+    "channel without a trunk": _l("the Khomp channel belongs to no trunk"),
     "no profile for overflows": _l("no profile for overflows is chosen"), "daily limit of overflow calls": _l("the daily limit of overflow calls is reached"),
     "overflow abroad is closed": _l("overflows may not call abroad"), "more than 20 destinations": _l("it went through more than 20 destinations"),
     "trunk busy": _l("the called number is busy"), "trunk failure": _l("the trunk could not connect"), "trunk trunk_limit": _l("the trunk has no free line"),

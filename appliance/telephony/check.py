@@ -7,7 +7,7 @@ no endpoint, an `auth=` naming nothing (tried on 22). Everything found is report
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from appliance.telephony import check_dialplan, check_pjsip
+from appliance.telephony import check_dialplan, check_khomp, check_pjsip
 from appliance.telephony.conf import Conf, main_file, read, without_collector
 from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
@@ -70,7 +70,9 @@ def _check(files: Mapping[str, str], known: Known) -> list[Finding]:
         queues={section.name for section in queues.sections} - {"general"},
     )
     found.extend(check_pjsip.problems(pjsip, names.contexts, known))
-    found.extend(check_dialplan.problems(dialplan, names.endpoints, names.queues, parking, known))
+    khomp = confs.get("khomp.conf", empty)
+    found.extend(check_dialplan.problems(dialplan, names.endpoints, names.queues, parking, known, check_khomp.groups(khomp)))
+    found.extend(check_khomp.problems(khomp, names.contexts))
     found.extend(_queue_problems(queues, names))
     return sorted(set_of(found), key=lambda one: (one.file, one.line, one.code))
 

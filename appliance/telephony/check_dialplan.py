@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from appliance.telephony import dialplan
@@ -20,12 +20,14 @@ _GOSUB_OPTION = re.compile(r"(?<![A-Za-z])([UbB])\(([^()]*)")
 _OPTIONS_AT = {"dial": 2, "queue": 1}
 
 
-def problems(conf: Conf, endpoints: set[str], queues: set[str], parking: set[str], known: Known) -> list[Finding]:
+def problems(conf: Conf, endpoints: set[str], queues: set[str], parking: set[str], known: Known,
+             khomp_groups: Set[str] = frozenset()) -> list[Finding]:
     """Every mistake in extensions.conf and what it includes. `parking` names contexts that res_parking fills."""
     plan = dialplan.read(conf)
     for name in parking:
         plan.contexts.setdefault(name, dialplan.Context()).open_ended = True
     examination = _Examination(plan, conf, endpoints, queues, known)
+    examination.khomp_groups = khomp_groups
     for call in plan.calls:
         examination.call(call)
     for place, name in plan.includes:
@@ -41,6 +43,7 @@ class _Examination:
 
     def __init__(self, plan: Dialplan, conf: Conf, endpoints: set[str], queues: set[str], known: Known) -> None:
         self.plan, self.conf, self.endpoints, self.queues, self.known = plan, conf, endpoints, queues, known
+        self.khomp_groups: Set[str] = frozenset()
         self.found: list[Finding] = []
         self.sounds = _sounds(known.sound_folders) if known.sound_folders else None
 
@@ -139,6 +142,9 @@ class _Examination:
         """`PJSIP/name`, `PJSIP/number@name`, `Local/number@context`, joined with &; other technologies are not ours."""
         for device in dialplan.split(devices, "&"):
             technology, _, rest = device.strip().partition("/")
+            group = re.match(r"[gG](\w+)", rest) if technology == "Khomp" else None
+            if group and group[1] not in self.khomp_groups:
+                self.note(place, "missing_group", value=group[1])
             if technology not in ("PJSIP", "Local") or _DYNAMIC.search(rest):
                 continue
             number, at, place_name = rest.partition("@")

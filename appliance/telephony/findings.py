@@ -71,6 +71,14 @@ MESSAGES = {
     "missing_member": N_("Queue %(section)s has a member that is no endpoint: %(value)s"),
     "missing_queue": N_("There is no queue %(value)s"),
     "bad_number": N_("%(key)s must be a whole number, not %(value)s"),
+    # khomp.conf
+    "khomp_section": N_("khomp.conf has no section %(value)s"),
+    "khomp_option": N_("Khomp's driver has no option %(value)s here"),
+    "khomp_value": N_("%(key)s does not take the value %(value)s"),
+    "khomp_twice": N_("%(value)s is written twice"),
+    "khomp_shared": N_("The groups %(group)s and %(value)s have a channel in common"),
+    "bad_allocation": N_("“%(value)s” names no channels of Khomp boards"),
+    "missing_group": N_("There is no group %(value)s of Khomp channels"),
     # shadow
     "did_not_boot": N_("Asterisk did not start with these files: %(value)s"),
     "asterisk_complains": N_("Asterisk says: %(value)s"),

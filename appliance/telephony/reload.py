@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from appliance.telephony import conf
+from appliance.errors import Busy
+from appliance.telephony import conf, khomp
 from appliance.telephony.conf import main_file
 from appliance.telephony.findings import Finding, finding
 
@@ -44,6 +45,8 @@ RELOADS = {
     "extensions.conf": Reload("dialplan reload", r"Dialplan reloaded"),
     "bentevi-secrets.extensions.conf": Reload("dialplan reload", r"Dialplan reloaded"),
     "manager.conf": _module("manager"),
+    # Without Khomp's driver there is nothing that reads it.
+    "khomp.conf": Reload(f"module reload {khomp.MODULE}", r"reloaded successfully|No such module"),
 }
 
 # Sections of pjsip.conf that Asterisk keeps as they were at its start ("Transport is not fully reloadable").
@@ -71,13 +74,25 @@ def reload(ask: Ask, paths: Iterable[str]) -> list[Finding]:
     return found
 
 
-def needs_restart(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """What changed but takes effect only when Asterisk starts again: file names, or `pjsip.conf transport NAME`."""
+def needs_restart(old: Mapping[str, str], new: Mapping[str, str], ask: Ask | None = None) -> list[str]:
+    """What changed but takes effect only when Asterisk starts again: file names, or `pjsip.conf transport NAME`.
+
+    Given `ask`, Khomp's driver is asked whether the reload before brought its file in: what it reads again is nowhere told.
+    """
     waiting = [path for path in changed_paths(old, new) if main_file(path) not in RELOADS]
     if any(main_file(path) == "pjsip.conf" for path in changed_paths(old, new)):
         before, after = _fixed_sections(old), _fixed_sections(new)
         waiting += [f"pjsip.conf {name}" for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    if ask and khomp.FILE in changed_paths(old, new) and _is_left(ask, new):
+        waiting.append(khomp.FILE)
     return waiting
+
+
+def _is_left(ask: Ask, files: Mapping[str, str]) -> bool:
+    try:
+        return khomp.not_taken(ask, files)
+    except Busy:
+        return False  # Asterisk went away: it reads everything when it starts
 
 
 def _fixed_sections(files: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:

@@ -1,7 +1,7 @@
 """Jinja for config files: strict, escaped, traceable.
 
 No value can start a line, a section, a comment or a dialplan expression of its own: everything written with
-`{{ value }}` passes `_written`. Templates are `asterisk/generated`, `asterisk/fixed` and `khomp/generated`.
+`{{ value }}` passes `_written`. Templates are `asterisk/generated`, `asterisk/fixed` and the same two of `khomp`.
 """
 
 import re
@@ -16,7 +16,7 @@ from appliance.settings import CHECKOUT
 from appliance.telephony.findings import Finding, finding
 
 TEMPLATE_FOLDERS = [CHECKOUT / "asterisk" / "generated", CHECKOUT / "asterisk" / "fixed",
-                    CHECKOUT / "asterisk" / "dialplan", CHECKOUT / "khomp" / "generated"]  # fmt: skip
+                    CHECKOUT / "asterisk" / "dialplan", CHECKOUT / "khomp" / "generated", CHECKOUT / "khomp" / "fixed"]  # fmt: skip
 
 _SPECIAL = re.compile(r"[\r\n\0;]|\$[{\[]")
 _SECTION = re.compile(r"[A-Za-z0-9_.+-]+")

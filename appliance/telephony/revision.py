@@ -263,7 +263,7 @@ class _Transaction:
             booted=self.booted,
             changed_files=tuple(self.paths),
             looked_at=len(self.wanted) if self.running else 0,
-            restart_needed=self.waiting if self.running else (),
+            restart_needed=tuple(needs_restart(self.old, self.candidate.files, self._ask)) if self.running and self.previous else (),
             seconds=self.seconds,
         )
 

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from appliance.errors import Busy
 from appliance.settings import Settings
+from appliance.telephony import khomp
 
 OLDEST = 22
+VENDOR_MODULES = Path("/usr/lib/asterisk/modules")  # where an installer of another vendor puts its module
 SYSTEM_ASTERISK = Path("/usr/sbin/asterisk")
 FOLDERS = (
     "var/agi-bin", "var/keys", "var/cache", "spool/monitor", "spool/voicemail", "spool/outgoing", "spool/tmp", "run",
@@ -67,7 +69,40 @@ def folders(settings: Settings) -> Path:
     for folder in (settings.run, settings.revisions):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_links(settings.asterisk / "data")
+    module_links(settings)
     return settings.asterisk
+
+
+def khomp_driver(settings: Settings) -> Path | None:
+    """Khomp's module on this machine: put or linked into home/drivers, or where its installer puts it."""
+    folders_ = (settings.home / "drivers", installed().modules, VENDOR_MODULES)
+    return next((folder / khomp.MODULE for folder in folders_ if (folder / khomp.MODULE).exists()), None)
+
+
+def modules_folder(settings: Settings) -> Path:
+    """Where Asterisk loads modules from: the package's folder, or with Khomp's driver one of our own with links to both."""
+    return settings.asterisk / "modules" if khomp_driver(settings) else installed().modules
+
+
+def trial_modules(settings: Settings) -> Path:
+    """The modules of a trial: never Khomp's driver, which would take the boards from the Asterisk that has calls on them."""
+    found = installed().modules
+    return settings.asterisk / "modules-trial" if (found / khomp.MODULE).exists() else found
+
+
+def module_links(settings: Settings) -> None:
+    """Makes those folders, or brings them up to date; one that a revision may name stays when the driver is taken away."""
+    driver, package = khomp_driver(settings), installed().modules
+    for folder, extra in ((settings.asterisk / "modules", driver), (settings.asterisk / "modules-trial", None)):
+        if driver is None and not folder.exists():
+            continue
+        folder.mkdir(mode=0o700, exist_ok=True)
+        wanted = {path.name: path for path in package.glob("*.so") if path.name != khomp.MODULE} | ({khomp.MODULE: extra} if extra else {})
+        for link in folder.iterdir():
+            if link.name not in wanted:
+                link.unlink()
+        for name, target in wanted.items():
+            _link(folder / name, target)
 
 
 def state_folders(where: Path) -> None:

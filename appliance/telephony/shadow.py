@@ -215,7 +215,7 @@ def _born(pid: int) -> str:
 def _main(settings: Settings, text: str, folder: Path) -> str:
     """The candidate's asterisk.conf with every folder but the shared data moved into the private one."""
     inside = re.compile(rf"=> {re.escape(str(settings.asterisk))}/(.*)$", re.M)
-    kept = {"data": f"{settings.asterisk}/data"}
+    kept = {"data": f"{settings.asterisk}/data", "modules": str(runtime.trial_modules(settings))}
     return inside.sub(lambda match: f"=> {kept.get(match[1]) or folder / match[1]}", text)
 
 

@@ -63,7 +63,8 @@ def dialplan_names() -> list[str]:
 def _values(settings: Settings, secrets: Secrets) -> dict[str, object]:
     return {
         "home": settings.asterisk,
-        "modules": runtime.installed().modules,
+        "modules": runtime.modules_folder(settings),
+        "has_khomp_driver": runtime.khomp_driver(settings) is not None,
         "bind": settings.bind,
         "sip_port": settings.sip_port,
         "rtp_start": settings.rtp_start,

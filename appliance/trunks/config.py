@@ -1,14 +1,16 @@
-"""Trunks → PJSIP objects, and the contexts calls leave and arrive by."""
+"""Trunks → PJSIP objects or groups of Khomp channels, and the contexts calls leave and arrive by."""
 
 from types import SimpleNamespace
 
 from sqlalchemy import select
 
+from appliance import khomp_channels
 from appliance.db import db
 from appliance.sip import config as sip
 from appliance.sip import lines
 from appliance.telephony.render import render
-from appliance.trunks.model import RECEIVES, SENDS, Trunk
+from appliance.trunks.khomp import channels_of
+from appliance.trunks.model import KHOMP, SENDS, SIP, Trunk
 
 _DEFAULTS = {"direct_media": "no", "send_pai": "yes", "trust_id_inbound": "yes", "rtp_symmetric": "yes", "dtmf_mode": "rfc4733"}
 
@@ -29,10 +31,10 @@ def options(trunk: Trunk, timers: str) -> list[tuple[str, str]]:
 
 
 def _facts(trunk: Trunk, timers: str) -> SimpleNamespace:
-    receives, sends = trunk.authentication == RECEIVES, trunk.authentication == SENDS
+    receives, sends = trunk.is_gateway, trunk.protocol == SIP and trunk.authentication == SENDS
     user = trunk.line or trunk.username
     return SimpleNamespace(
-        word="trunks", id=trunk.id, asterisk_name=trunk.asterisk_name, enabled=trunk.enabled, receives=receives, sends=sends,
+        word="trunks", id=trunk.id, group=group(trunk) if trunk.protocol == KHOMP else "", channel_count=len(trunk.channels), asterisk_name=trunk.asterisk_name, enabled=trunk.enabled, receives=receives, sends=sends,
         host=trunk.host, port=trunk.port, username=trunk.username, password=trunk.password, line=trunk.line,
         qualify=trunk.qualify and trunk.enabled, codecs=trunk.codecs, call_limit=trunk.call_limit,
         caller_id=trunk.caller_id, number_format=trunk.number_format, default_number=trunk.default_number,
@@ -45,14 +47,34 @@ def _facts(trunk: Trunk, timers: str) -> SimpleNamespace:
 def pjsip_conf() -> str:
     """Endpoint, aor, identify and registration of every trunk."""
     timers = sip.current().general("timers")
-    return render("trunks.pjsip.conf.j2", trunks=[_facts(trunk, timers) for trunk in trunks()], language=sip.language())
+    return render("trunks.pjsip.conf.j2", trunks=[_facts(trunk, timers) for trunk in trunks() if trunk.protocol == SIP], language=sip.language())
 
 
 def auth_conf() -> str:
     """Passwords, in a file of their own that no difference shows."""
-    return render("trunks.auth.pjsip.conf.j2", trunks=[_facts(trunk, "") for trunk in trunks()])
+    return render("trunks.auth.pjsip.conf.j2", trunks=[_facts(trunk, "") for trunk in trunks() if trunk.protocol == SIP])
 
 
 def extensions_conf() -> str:
     """How calls leave by each trunk, and where they arrive."""
     return render("trunks.extensions.conf.j2", trunks=[_facts(trunk, "") for trunk in trunks()])
+
+
+def group(trunk: Trunk) -> str:
+    """The name its dial string takes a channel by. One trunk has one order, so one group is enough."""
+    return f"trunk{trunk.id}"
+
+
+def khomp_conf() -> str:
+    """Groups and options of the channels of every Khomp trunk: the whole file, because the driver includes none."""
+    return render("khomp.conf.j2", trunks=[_khomp_facts(trunk) for trunk in trunks() if trunk.protocol == KHOMP], language=sip.language())
+
+
+def _khomp_facts(trunk: Trunk) -> SimpleNamespace:
+    channels = channels_of(trunk.channels)
+    chosen: dict[str, str | int | bool] = {
+        "drop-collect-call": trunk.drop_collect_call, "echo-canceller": trunk.echo_canceller, "input-volume": trunk.input_volume,
+        "output-volume": trunk.output_volume, **{key.strip().lower(): value for key, value in trunk.extra.items()},
+    }
+    return SimpleNamespace(word="trunks", id=trunk.id, group=group(trunk), section=khomp_channels.section(channels), options=sorted(chosen.items()),
+                           allocation=khomp_channels.allocation(channels, trunk.allocation))

@@ -1,4 +1,4 @@
-"""Trunks (troncos): lines to carriers, gateways and other exchanges (TRK-01 to TRK-05, TRK-07 to TRK-15)."""
+"""Trunks (troncos): lines to carriers, gateways and other exchanges (TRK-01 to TRK-05, TRK-07 to TRK-19)."""
 
 import ipaddress
 import re
@@ -14,9 +14,12 @@ from werkzeug.datastructures import MultiDict
 from appliance.db import Base
 from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, Digits, Kind, Name, Pattern, Reader, Secret, Text, Whole, Words, field
+from appliance.khomp_channels import ASCENDING
 from appliance.resource import Resource
 from appliance.sip import lines
+from appliance.trunks import khomp
 
+SIP, KHOMP = "sip", "khomp"
 RECEIVES, SENDS, BY_IP = "receives_registration", "sends_registration", "by_ip"
 CODECS = {"alaw": "G.711 A-law", "ulaw": "G.711 µ-law", "g722": "G.722", "g729": "G.729", "gsm": "GSM", "opus": "Opus"}
 NUMBER_FORMATS = {
@@ -43,6 +46,8 @@ class Extra(Kind):
             return reader.refuse(_("Write option: value pairs."))
         for number, (key, text) in enumerate(value.items(), 1):
             found = lines.translate(str(key), str(text))
+            if isinstance(found, str) and not khomp.explain_extra(str(key), str(text)):
+                continue  # a line of a Khomp trunk; whether this is one is known to the row (check)
             if isinstance(found, str) or found.option == "allowguest":
                 reader.refuse(f"{_('line')} {number}: {found if isinstance(found, str) else found.meaning}")
         return {str(key).strip().lower(): str(text).strip() for key, text in value.items()}
@@ -65,10 +70,13 @@ class Trunk(Base):
         Boolean(), _l("Enabled"), default=True, also="Habilita",
         help=_l("Off: calls in progress go on, new ones are refused and its routes rest."),
     )
-    protocol: Mapped[str] = field(Choice({"sip": "SIP"}), _l("Protocol"), default="sip", also="Protocolo Khomp SIP")
+    protocol: Mapped[str] = field(
+        Choice({SIP: "SIP", KHOMP: "Khomp"}), _l("Protocol"), default=SIP, also="Protocolo Khomp SIP",
+        help=_l("SIP: a carrier, gateway or exchange over the network. Khomp: lines on a board or EBS device, by Khomp's driver."),
+    )
     authentication: Mapped[str] = field(
         Choice({BY_IP: _l("By IP"), SENDS: _l("Sends registration"), RECEIVES: _l("Receives registration")}),
-        _l("Authentication"), default=BY_IP, also="Tipo de autenticação Envia registro Recebe Registro Por IP",
+        _l("Authentication"), default=BY_IP, show_if=("protocol", SIP), also="Tipo de autenticação Envia registro Recebe Registro Por IP",
         help=_l("By IP: both sides know each other's address. Sends: we register at the carrier. Receives: a gateway registers here."),
     )
     host: Mapped[str] = field(
@@ -93,7 +101,7 @@ class Trunk(Base):
         example="usuario:senha@host/tronco", help=_l("Fills user, password, host and line, and is not kept."),
     )
     qualify: Mapped[bool] = field(
-        Boolean(), _l("Monitor status"), default=True, also="Qualify Monitorar Status",
+        Boolean(), _l("Monitor status"), default=True, show_if=("protocol", SIP), also="Qualify Monitorar Status",
         help=_l("Ask the far end every 30 s whether it is there (OPTIONS); a dead trunk overflows at once."),
     )
     caller_id: Mapped[str] = field(
@@ -109,20 +117,68 @@ class Trunk(Base):
         help=_l("Lines that deliver no called number are treated as if this one was called."),
     )
     codecs: Mapped[list[str]] = field(
-        Words(CODECS, most=4), _l("Codecs"), default=lambda: ["alaw", "ulaw"], help=_l("Up to four, in order of preference."),
+        Words(CODECS, most=4), _l("Codecs"), default=lambda: ["alaw", "ulaw"], show_if=("protocol", SIP), help=_l("Up to four, in order of preference."),
     )
     call_limit: Mapped[int | None] = field(
         Whole(1, 10000), _l("Call limit"), optional=True, default=None, also="Limite de chamadas",
         help=_l("Outgoing calls at the same time; the next one overflows. Empty: no limit."),
     )
+    allocation: Mapped[str] = field(
+        Choice(khomp.ORDERS), _l("Channel allocation"), default=ASCENDING, show_if=("protocol", KHOMP), also="Alocação dos canais Crescente Decrescente Rotacionado",
+        help=_l("Which free channel the next call takes. On E1 ascending at one side and descending at the other keep both from taking "
+                "the same one; cyclic is for FXO and GSM."),
+    )
+    channels: Mapped[list[str]] = field(
+        khomp.Channels(), _l("Channels"), optional=True, show_if=("protocol", KHOMP), also="Seleção de canais Canais",
+        help=_l("At least one. A channel belongs to one trunk; calls that arrive on it are this trunk's."),
+    )
+    drop_collect_call: Mapped[bool] = field(
+        Boolean(), _l("Drop collect calls"), default=False, show_if=("protocol", KHOMP), also="Ligação a cobrar derrubar",
+        help=_l("The driver hangs up on every call that arrives as a collect call."),
+    )
+    echo_canceller: Mapped[bool] = field(
+        Boolean(), _l("Cancel echo"), default=True, show_if=("protocol", KHOMP), also="Cancelador de eco",
+        help=_l("Keep it on; on the board's own configuration it must be off, because the driver does it."),
+    )
+    input_volume: Mapped[int] = field(
+        Whole(-10, 10), _l("Volume heard here"), default=0, show_if=("protocol", KHOMP), also="Volume de entrada",
+        help=_l("0 leaves it as it arrives; each step makes what comes from the line louder or softer."),
+    )
+    output_volume: Mapped[int] = field(
+        Whole(-10, 10), _l("Volume sent"), default=0, show_if=("protocol", KHOMP), also="Volume de saída",
+        help=_l("0 leaves it as it is; each step makes what goes to the line louder or softer."),
+    )
     extra: Mapped[dict[str, str]] = field(
         Extra(), _l("Extra settings"), optional=True, default=dict, also="Extras Configurações Adicionais",
-        help=_l("Lines a supplier asks for, one per line. Lines of old manuals (insecure=port,invite) are translated."),
+        help=_l("Lines a supplier asks for, one per line. SIP: lines of old manuals (insecure=port,invite) are translated. Khomp: options of the "
+                "channels, for example fxo-busy-disconnection=1250."),
     )
     addresses: Mapped[list[str]] = mapped_column(JSON, default=list)  # what `host` resolved to last, kept when DNS is dead
 
+    @classmethod
+    def misplaced(cls, row: "Trunk | None", values: dict[str, Any]) -> dict[str, str]:
+        """{field: message} of what was said about the other protocol; what is as empty as in a new trunk says nothing."""
+        protocol = str(values.get("protocol") or (row.protocol if row is not None else SIP))
+        return {
+            name: _("This field is for %(one)s trunks; this is a %(other)s trunk. Leave it out.", one="Khomp" if protocol == SIP else "SIP",
+                    other="SIP" if protocol == SIP else "Khomp")
+            for name, value in values.items() if name in _OF_OTHERS.get(protocol, ()) and value not in (None, "", [], {}, resource.fields[name].initial())
+        }
+
+    def _forget_other_protocol(self) -> None:
+        """A trunk that changed its protocol keeps nothing of the other's."""
+        for name in _OF_OTHERS[self.protocol]:
+            spec = resource.fields[name]
+            setattr(self, spec.attr, spec.read(spec.initial(), Reader()))
+
     def check(self) -> None:
-        """Each way of authentication has what it needs."""
+        """Each protocol, and each way of authentication, has what it needs."""
+        self._forget_other_protocol()
+        if self.protocol == KHOMP:
+            self.addresses = []
+            khomp.check(self)
+            return
+        self._check_extra()
         self._take_registration()
         if self.authentication != RECEIVES and not self.host:
             raise Refused(_("Write the carrier's IP address or host name."), field="host")
@@ -139,6 +195,12 @@ class Trunk(Base):
         if not self.codecs:
             raise Refused(_("Choose at least one codec."), field="codecs")
         self.resolve()
+
+    def _check_extra(self) -> None:
+        for number, (key, value) in enumerate(self.extra.items(), 1):
+            found = lines.translate(key, value)
+            if isinstance(found, str):
+                raise Refused(f"{_('line')} {number}: {found}", field="extra")
 
     def _take_registration(self) -> None:
         """usuario:senha@host/tronco, as old manuals write it (TRK-09)."""
@@ -173,11 +235,16 @@ class Trunk(Base):
     @property
     def asterisk_name(self) -> str:
         """Name of its endpoint, aor and auth."""
-        return self.username if self.authentication == RECEIVES else f"trunk-{self.id}"
+        return self.username if self.is_gateway else f"trunk-{self.id}"
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it registers here."""
+        return self.protocol == SIP and self.authentication == RECEIVES
 
     def numbers(self) -> list[str]:
         """The SIP user that registers to us may not be a number people dial."""
-        return [self.username] if self.authentication == RECEIVES else []
+        return [self.username] if self.is_gateway else []
 
 
 def _lookup(host: str) -> list[str]:
@@ -188,15 +255,19 @@ def _lookup(host: str) -> list[str]:
         return []
 
 
+_SIP_FIELDS = ("authentication", "host", "port", "username", "password", "line", "registration", "qualify", "codecs")
+_KHOMP_FIELDS = ("allocation", "channels", "drop_collect_call", "echo_canceller", "input_volume", "output_volume")
+_OF_OTHERS = {SIP: _KHOMP_FIELDS, KHOMP: _SIP_FIELDS}  # protocol → fields that are not its own
+
 resource = Resource(
     Trunk, word="trunks", label=_l("Trunks"), one=_l("trunk"), new=_l("New trunk"),
     key="name", group="telephony", icon="plug-connected",
-    columns=["name", "authentication", "host", "port", "caller_id", "call_limit", "enabled"], search=["name", "host", "username"],
-    filters=["enabled", "authentication"],
+    columns=["name", "protocol", "authentication", "host", "port", "channels", "call_limit", "enabled"], search=["name", "host", "username"],
+    filters=["enabled", "protocol", "authentication"],
     tabs={_l("General"): ["name", "enabled", "protocol", "authentication", "host", "port", "username", "password", "line",
-                          "registration"],
-          _l("Calls"): ["caller_id", "number_format", "default_number", "call_limit", "qualify"],
-          _l("Audio and extras"): ["codecs", "extra"]},
+                          "registration", "allocation", "channels"],
+          _l("Calls"): ["caller_id", "number_format", "default_number", "call_limit", "qualify", "drop_collect_call"],
+          _l("Audio and extras"): ["codecs", "echo_canceller", "input_volume", "output_volume", "extra"]},
     empty=_l("A trunk joins the exchange to a carrier, a gateway or another exchange. Have the carrier's data at hand."),
     also="Troncos entroncamento operadora linha Khomp",
 )

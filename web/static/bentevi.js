@@ -8,9 +8,10 @@ function showFields(root = document) {
   all("[data-show-if]", root).forEach((part) => {
     const [name, words] = part.dataset.showIf.split("=");
     const other = document.querySelector(`[name="${CSS.escape(name)}"]`);
-    const shown = Boolean(other) && words.split(",").includes(other.value);
+    const unseen = part.classList.contains("field") && other && other.closest(".field[hidden]");  // what it looks at is hidden itself
+    const shown = Boolean(other) && !unseen && words.split(",").includes(other.value);
     part.hidden = !shown;
-    all("input, select, textarea", part).forEach((input) => { input.disabled = !shown && part.classList.contains("field") === false; });
+    if (!part.classList.contains("field")) all("input, select, textarea", part).forEach((input) => { input.disabled = !shown; });
   });
 }
 
@@ -47,6 +48,11 @@ document.addEventListener("click", async (event) => {
     line.nextElementSibling.after(line);
   } else if (button.dataset.remove !== undefined) {
     line.remove();
+  } else if (button.dataset.tick !== undefined) {
+    const boxes = all("input[type=checkbox]:not(:disabled)", button.closest("fieldset"));
+    const on = boxes.some((box) => !box.checked);
+    boxes.forEach((box) => { box.checked = on; });
+    boxes[0].dispatchEvent(new Event("input", { bubbles: true }));
   } else if (button.dataset.generate) {
     const input = document.getElementById(button.dataset.generate);
     const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
