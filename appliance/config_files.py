@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from appliance.blacklists import config as blacklists
 from appliance.company import config as company
 from appliance.dialing_profiles import config as dialing_profiles
 from appliance.extensions import config as extensions
@@ -28,6 +29,7 @@ FILES: dict[str, Callable[[], str]] = {
     "dialing_profiles.extensions.conf": lambda: dialing_profiles.extensions_conf(_prefix(), company.current().emergency_numbers),
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
+    "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 

@@ -72,7 +72,7 @@ def test_the_bakery_imports_without_what_is_not_built_and_lists_it():
     assert {row.number for row in TABLE["extensions"].rows()} == {"1000", "1001", "1002", "1003"}
     told = "\n".join(report.skipped)
     assert "(EBS)" in told, "a Khomp trunk waits as a whole: with another protocol it would be another thing"
-    for path in ("queues", "ivrs", "extensions[1].webrtc", "extension_classes[0].voicemail", "inbound_routes[0].blacklists",
+    for path in ("queues", "ivrs", "extensions[1].webrtc", "extension_classes[0].voicemail", "inbound_routes[0].rules[0]",
                  "outbound_routes[0].rules[0].overflow[0]", "users[1].modules[0]"):
         assert f"{path}:" in told, path
     (route,) = TABLE["inbound_routes"].rows()
