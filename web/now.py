@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from appliance import clock, live
 from appliance import resource as resources
-from appliance.calls import hangup
 from appliance.audio_prompts.model import STATES as AUDIO_STATES
 from appliance.audio_prompts.model import AudioPrompt
 from appliance.blacklists.model import Blacklist
+from appliance.calls import hangup
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.inbound_routes.model import InboundRoute

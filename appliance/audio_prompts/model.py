@@ -51,7 +51,7 @@ class AudioPrompt(Base):
         help=_l("Spoken by the exchange's voice when there is no file. With a file it is a note of what is said in it."),
     )
     voice_speed: Mapped[int] = field(
-        Whole(80, 300, _l("words a minute")), _l("Speed of the voice"), default=150, also="Velocidade da voz",
+        Whole(80, 300, _l("words/min")), _l("Speed of the voice"), default=150, also="Velocidade da voz",
     )
     source: Mapped[str] = mapped_column(String(10), default="")
     state: Mapped[str] = mapped_column(String(10), default=NOTHING, index=True)

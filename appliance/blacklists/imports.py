@@ -31,7 +31,7 @@ WAITING, RUNNING, DONE, REFUSED, CANCELLED = "waiting", "running", "done", "refu
 STATES = {WAITING: _l("waits"), RUNNING: _l("is being read"), DONE: _l("stored"), REFUSED: _l("nothing was stored"), CANCELLED: _l("cancelled")}
 ADD, REPLACE = "add", "replace"
 INBOUND, OUTBOUND = "1", "2"
-TYPES = {"": _l("whatever the file says"), INBOUND: _l("inbound (1)"), OUTBOUND: _l("outbound (2)")}
+TYPES = {"": _l("any type"), INBOUND: _l("inbound (1)"), OUTBOUND: _l("outbound (2)")}
 
 NUMBER = ("number", "número", "telefone", "phone", "fone", "blacklist_number", "contato")
 NOTE = ("note", "observação", "obs", "nota", "motivo", "descrição", "description")
