@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask_babel import gettext as _
 from sqlalchemy import CursorResult, delete, select, update
 
-from appliance import changes, config_files, lanes, live, settings, snapshots
+from appliance import changes, config_files, lanes, live, settings, snapshots, sounds
 from appliance import db as ground
 from appliance import resource as resources
 from appliance.company.model import Company
@@ -79,6 +79,7 @@ def run(attempt_id: int) -> Attempt:
         with revision.lock(settings.load(), WAIT_SECONDS):  # number, files and rows about them belong together
             recover()
             _refresh_addresses()
+            sounds.make_waiting()
             _apply(db.session.get_one(Attempt, attempt_id))
     return db.session.get_one(Attempt, attempt_id)
 

@@ -3,6 +3,7 @@ without a word is a whole file of its own in etc/. What to reload follows from t
 
 from collections.abc import Callable, Collection, Mapping
 
+from appliance.blacklists import config as blacklists
 from appliance.company import config as company
 from appliance.dialing_profiles import config as dialing_profiles
 from appliance.extensions import config as extensions
@@ -31,6 +32,7 @@ FILES: dict[str, Callable[[], str]] = {
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
     "khomp.conf": trunks.khomp_conf,
+    "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 

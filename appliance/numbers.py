@@ -52,3 +52,38 @@ def pretty(number: str) -> str:
     if not phonenumbers.is_possible_number(parsed):
         return number
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+
+
+LOCAL_DIGITS = (8, 9)
+MOBILE = "6789"  # first digit of mobiles that are still written with eight digits
+
+
+def key(number: str, country_code: str = COUNTRY) -> str:
+    """One form for all ways of writing a number, to compare with: country, area, number, and the ninth digit mobiles have had since 2016.
+
+    A number without area code stays without: which area it is in depends on where it is looked for (see keys).
+    """
+    if number.startswith("0") and not number.startswith("00") and len(number) - 1 in LOCAL_DIGITS and _is_local(number[1:]):
+        number = number[1:]
+    found = international(number, country_code)
+    if country_code != COUNTRY:
+        return found
+    if len(found) == 8 and found[0] in MOBILE:
+        return "9" + found
+    if len(found) == 12 and found.startswith(COUNTRY) and found[4] in MOBILE:
+        return f"{found[:4]}9{found[4:]}"
+    return found
+
+
+def keys(number: str, country_code: str = COUNTRY, area_code: str = "") -> set[str]:
+    """Every key a list may hold this number under: with the area code, and without it when it is the company's own."""
+    full = key(number, country_code)
+    home = country_code + area_code
+    if area_code and _is_local(full):
+        return {full, home + full}
+    bare = full.removeprefix(home)
+    return {full, bare} if area_code and full.startswith(home) and _is_local(bare) else {full}
+
+
+def _is_local(number: str) -> bool:
+    return number.isdigit() and ((len(number) == 8 and number[0] in "23456789") or (len(number) == 9 and number[0] == "9"))

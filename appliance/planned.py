@@ -1,7 +1,7 @@
 """Names of the site file that later work fills: with --skip-unavailable they are left out and listed, a typing mistake never is."""
 
 SECTIONS = {
-    "blacklists", "audio_prompts", "moh_classes", "business_hours", "calendar_events", "queues", "ivrs",
+    "moh_classes", "business_hours", "calendar_events", "queues", "ivrs",
     "conference_rooms", "scheduled_conferences", "feature_codes", "work_shifts", "time_conditions", "custom_rules",
     "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
@@ -10,9 +10,7 @@ SECTIONS = {
 KEYS = {  # section (or section.list) → keys
     "extension_classes": {"voicemail", "follow_me", "lock", "password_call", "change_status", "call_time_window"},
     "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook", "voicemail_pin"},
-    "outbound_routes": {"blacklists"},
     "outbound_routes.rules": {"cnl"},
-    "inbound_routes": {"blacklists"},
     "users": {"feature_pin", "queues", "supervisor", "work_shift", "team", "avatar"},
 }
 

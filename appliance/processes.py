@@ -25,7 +25,7 @@ import redis
 from appliance import certificate
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
-from appliance.telephony import runtime
+from appliance.telephony import agi, runtime
 
 RECORDS_SECONDS = 15  # a transaction of thousands of lines may take some
 
@@ -100,6 +100,11 @@ def live_command(settings: Settings) -> list[str]:
             "--bind", f"unix:{settings.run / 'live.sock'}", "--umask", "0o077", "--no-control-socket",
             "--worker-class", "asgi", "--workers", "1", "--worker-connections", "4000", "--timeout", "60",
             "--graceful-timeout", "5"]  # fmt: skip
+
+
+def agi_command(settings: Settings) -> list[str]:
+    """Answers what the dialplan asks during a call."""
+    return [sys.executable, "-m", "appliance.agi_scripts"]
 
 
 def nginx_command(settings: Settings) -> list[str]:
@@ -244,6 +249,14 @@ def proving_answers(settings: Settings, pid: int) -> bool:
         return False
 
 
+def agi_answers(settings: Settings, pid: int) -> bool:
+    """It answers a question that changes nothing, as Asterisk would put it."""
+    try:
+        return "BENTEVI_ANSWERED" in agi.ask(settings.agi_port, (settings.secrets / "agi_token").read_text().strip(), "alive")
+    except OSError:
+        return False
+
+
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid)
@@ -272,6 +285,7 @@ PROCESSES = [
     Process("proving", proving_command, proving_answers),
     Process("records", records_command, records_answers),
     Process("events", events_command, events_answers),
+    Process("agi", agi_command, agi_answers),
     Process("web", web_command, web_answers),
     Process("live", live_command, live_answers),
     Process("worker", worker_command, worker_answers, stop_seconds=20),

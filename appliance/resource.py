@@ -5,11 +5,11 @@ audit and numbering guard all of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import cached_property
-from typing import Any
+from typing import IO, Any, Protocol
 
 from flask_babel import gettext as _
 from sqlalchemy import String, cast, func, inspect, select
@@ -21,6 +21,37 @@ from appliance.fields import MISSING, Field, Problem, Reader, is_plain
 
 SINGLE_ID = 1
 LARGEST_ID = 2**31 - 1  # what an id can be on every database
+
+
+class LongList(Protocol):
+    """Lines of a row that are a table of their own, because there are thousands: the numbers of a blacklist.
+
+    The site file and the API give and take all of them; forms, lists, revisions and the pages of the API leave them out. They take
+    effect when they are stored, without an apply.
+    """
+
+    schema: Any
+
+    def read(self, value: Any, reader: Reader) -> Any:
+        """Outside → what `replace` takes; what is wrong goes to the reader."""
+        ...
+
+    def replace(self, row: Any, lines: Any) -> bool:
+        """Exactly these from now on, with a line in the trail; False when it was so already."""
+        ...
+
+    def show(self, row: Any) -> list[dict[str, str]]:
+        """All of them, outside."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that may come with a row: `take(row, stream, name)` keeps it, and raises Refused at the field “file”."""
+
+    take: Callable[[Any, IO[bytes], str], None]
+    accept: str
+    help: Any
 
 
 @dataclass
@@ -46,6 +77,8 @@ class Resource:
     applies: bool = True                              # a change must be applied to Asterisk
     single: bool = False
     save_when_complete: bool = False                  # the save button appears when nothing required is missing (USR-03)
+    long_lists: dict[str, LongList] = attribute(default_factory=dict)
+    upload: Upload | None = None
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -102,7 +135,7 @@ class Resource:
         """Outside values → {attr: stored}; what is wrong goes to the reader. Names not given stay as they are, those of
         `later` stay empty."""
         for name in values:
-            if name not in self.fields:
+            if name not in self.fields and name not in self.long_lists:
                 reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
         stored = {}
         for name, spec in self.fields.items():
@@ -134,6 +167,7 @@ class Resource:
         values = values | generated
         stored = self.read(values, reader, new=True, later=later)
         self._refuse_misplaced(None, values, reader)
+        lists = self._read_lists(values, reader)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
@@ -141,6 +175,7 @@ class Resource:
         self._store(row, check=not later)
         row.generated = generated | getattr(row, "generated", {})
         self._record(row, changes.CREATED, {}, self._auditable(row))
+        self._replace_lists(row, lists)
         return row
 
     def update(self, row: Any, values: dict[str, Any], *, fresh: bool = False) -> bool:
@@ -151,7 +186,9 @@ class Resource:
         reader = Reader()
         stored = self.read(values, reader, new=False)
         self._refuse_misplaced(row, values, reader)
+        lists = self._read_lists(values, reader)
         _raise(reader.problems)
+        replaced = self._replace_lists(row, lists)
         before = self._auditable(row)
         same = {spec.attr for name, spec in self.fields.items()
                 if name in values and spec.kind.unchanged(getattr(row, spec.attr), values[name])}
@@ -159,12 +196,12 @@ class Resource:
             if attr not in same and getattr(row, attr) != value:
                 setattr(row, attr, value)
         if not db.session.is_modified(row) and not fresh:
-            return False
+            return replaced
         self._store(row)
         after = self._auditable(row)
         differing = [name for name in after if before[name] != after[name]]
         if fresh and not differing:
-            return False
+            return replaced
         secret = {spec.name: "changed" for spec in self.fields.values()
                   if spec.kind.secret and spec.attr in stored and spec.attr not in same}
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
@@ -204,6 +241,12 @@ class Resource:
         db.session.delete(row)
         db.session.flush()
 
+    def _read_lists(self, values: dict[str, Any], reader: Reader) -> dict[str, Any]:
+        return {name: one.read(values[name], reader.at(name)) for name, one in self.long_lists.items() if name in values}
+
+    def _replace_lists(self, row: Any, lists: dict[str, Any]) -> bool:
+        return any([self.long_lists[name].replace(row, lines) for name, lines in lists.items()])
+
     def _store(self, row: Any, check: bool = True) -> None:
         """Check the row's own rules, uniqueness and numbers, and write it."""
         with db.session.no_autoflush:
@@ -218,6 +261,8 @@ class Resource:
                 numbering.claim(self.word, row.id, f"{self.one} {self.title(row)}", numbers())
             except Refused as why:
                 raise Refused(str(why), field=self.number_field, link=why.link) from why
+        if hasattr(row, "stored"):
+            row.stored()
 
     @property
     def number_field(self) -> str:

@@ -1,6 +1,8 @@
 """TABLE of every resource, in menu order. Reading it is reading what can be configured."""
 
 from appliance import resource
+from appliance.audio_prompts import model as audio_prompts
+from appliance.blacklists import model as blacklists
 from appliance.company import model as company
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
@@ -26,6 +28,8 @@ RESOURCES = [
     inbound_routes.resource,
     outbound_routes.resource,
     internal_routes.resource,
+    audio_prompts.resource,
+    blacklists.resource,
     users.resource,
     cost_centres.resource,
     company.resource,

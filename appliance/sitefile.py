@@ -11,7 +11,6 @@ from flask_babel import gettext as _
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from appliance import planned
 from appliance import resource as resources
@@ -20,9 +19,11 @@ from appliance.errors import Refused
 from appliance.fields import Choice, Field, Reader, Words
 from appliance.links import Destination, Reference, References, Rows
 from appliance.resource import Resource
+from appliance.site_text import VERSION, dump
 from appliance.snapshots import in_dependency_order
 
-VERSION = 1
+__all__ = ["Mistakes", "Report", "dump", "load", "read"]
+
 LARGEST_BYTES = 20_000_000
 MOST_VALUES = 500_000  # a few aliases of aliases are a short file with billions of values
 Path = tuple[str | int, ...]
@@ -210,7 +211,7 @@ def _new(resource: Resource, path: Path, values: dict[str, Any], document: Docum
     for name in later:
         if not resource.fields[name].optional and values.get(name) in (None, "", []):
             mistakes.append(document.mistake((*path, name), _("Fill in this field.")))
-    early = {name: value for name, value in values.items() if name not in later}
+    early = {name: value for name, value in values.items() if name not in later and name not in resource.long_lists}
     row = _guarded(lambda: resource.create(early, later), path, document, mistakes)
     if row is not None:
         report.created.append(f"{resource.one} {resource.title(row)}")
@@ -368,34 +369,3 @@ class _Pruning:
             self.gone.add((resource.word, str(item.get(resource.key))))
         what = f" ({item.get(resource.key)})" if resource and isinstance(item, dict) else f" ({item})" if isinstance(item, str) else ""
         self.report.skipped.append(self.document.mistake(path, _("left out, not built yet%(what)s", what=what)))
-
-
-# ----------------------------------------------------------------------------------------------------------- exporting
-
-
-def dump(words: list[str] | None = None) -> str:
-    """The rows as a site file, without secrets; the same rows give the same bytes."""
-    data: dict[str, Any] = {"bentevi": VERSION}
-    for resource in in_dependency_order():
-        if words and resource.word not in words:
-            continue
-        shown = [_yaml(resource.show(row)) for row in resource.rows()]
-        if shown:
-            data[resource.word] = shown[0] if resource.single else shown
-    yaml, out = YAML(), StringIO()
-    yaml.width, yaml.allow_unicode = 4096, True
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(data, out)
-    return out.getvalue()
-
-
-def _yaml(value: Any) -> Any:
-    """Text that could be read as anything else is quoted."""
-    if isinstance(value, dict):
-        return {key: _yaml(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_yaml(item) for item in value]
-    if isinstance(value, str) and (not re.fullmatch(r"[A-Za-zÀ-ÿ][\wÀ-ÿ ./@+-]*", value) or
-                                   value.lower() in ("true", "false", "null", "yes", "no", "on", "off", "y", "n")):
-        return DoubleQuotedScalarString(value)
-    return value

@@ -3,6 +3,8 @@
 from sqlalchemy import delete
 
 from appliance import alarms, changes, lanes, numbering
+from appliance.blacklists.entries import BlacklistNumber
+from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.totals import CallHour, CallTotal
@@ -28,7 +30,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
-            alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
+            BlacklistImport, BlacklistNumber, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()

@@ -8,15 +8,16 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "certificate", "changes", "clock", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "masks", "numbering", "numbers", "planned",
-    "resource", "settings",
+    "alarms", "audio", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "masks",
+    "numbering", "numbers", "planned", "resource", "settings",
 }
-OVER_TELEPHONY = {"front_door", "processes", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
-ROOF = {"app", "applying", "cli", "config_files", "events", "first_start", "records", "resources"}
+OVER_TELEPHONY = {"front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
+ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "events", "first_start", "prompts", "records", "resources", "sounds"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 
 # One feature may read another's rows (model.py). Further than that, each for its reason:
 REASONABLE = {
+    ("blacklists.config", "audio_prompts.files"): "a list's sounds are played from where the library keeps them",
     ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",

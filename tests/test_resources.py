@@ -64,6 +64,11 @@ EXAMPLES = {
     "internal_routes": Example(
         {"name": "Caixa", "rules": [{"mask": "77", "destination": {"extension": "2001"}}]}, {"description": "Atalho"},
         ("rules", [{"mask": "190", "destination": {"hangup": True}}]), needs=lambda: make_extension("2001")),
+    "audio_prompts": Example(
+        {"name": "Fechado", "text": "Estamos fechados.", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),
+    "blacklists": Example(
+        {"name": "Trotes", "block_withheld": True, "inbound_prompt": "Fechado"}, {"description": "Não param de ligar"}, ("name", "x" * 41),
+        needs=lambda: make("audio_prompts", name="Fechado", text="Estamos fechados.")),
     "users": Example(
         {"name": "Bruno", "login": "bruno", "email": "bruno@padaria.example", "access_level": "manager", "modules": ["extensions"],
          "extension": "2001", "cpf": "529.982.247-25", "birth_on": "1990-02-28"},

@@ -73,7 +73,7 @@ def test_the_bakery_imports_without_what_is_not_built_and_lists_it():
     told = "\n".join(report.skipped)
     assert "EBS" not in told and "khomp" not in told
     assert [(trunk.name, trunk.channels) for trunk in TABLE["trunks"].rows() if trunk.protocol == "khomp"] == [("EBS", ["b0c0", "b0c1", "b0c2", "b0c3"])]
-    for path in ("queues", "ivrs", "extensions[1].webrtc", "extension_classes[0].voicemail", "inbound_routes[0].blacklists", "users[1].modules[0]"):
+    for path in ("queues", "ivrs", "extensions[1].webrtc", "extension_classes[0].voicemail", "inbound_routes[0].rules[0]", "users[1].modules[0]"):
         assert f"{path}:" in told, path
     (route,) = TABLE["inbound_routes"].rows()
     assert TABLE["inbound_routes"].show(route)["rules"] == [

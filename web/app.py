@@ -22,6 +22,8 @@ from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
 from web import api, apply, assets, audit, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search
+from web.audio_prompts import routes as audio_prompts
+from web.blacklists import routes as blacklists
 from web.calls import api as calls_api
 from web.calls import routes as calls
 from web.limits import limiter
@@ -31,7 +33,8 @@ from web.sessions import QUIET, Sessions
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, apply.pages, audit.pages, jobs.pages, khomp_boards.pages,
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, blacklists.pages,
+    audio_prompts.pages, apply.pages, audit.pages, jobs.pages, khomp_boards.pages,
 ]
 
 POLICY = (
@@ -123,8 +126,8 @@ def _everywhere() -> dict[str, Any]:
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
-        "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive, "live_parts": now.live_parts,
-        "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared,
+        "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared,
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)

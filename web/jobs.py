@@ -19,6 +19,9 @@ pages = Blueprint("jobs", __name__)
 
 TITLES = {  # function → what a person reads
     "jobs.apply.run": _l("Apply the configuration"),
+    "jobs.audio_prompts.make": _l("Prepare a sound"),
+    "jobs.audio_prompts.tidy": _l("Remove sounds nobody uses"),
+    "jobs.blacklists.forget_deleted": _l("Remove numbers of deleted blacklists"),
     "jobs.recordings.convert": _l("Prepare a recording"),
     "jobs.recordings.convert_forgotten": _l("Prepare forgotten recordings"),
     "jobs.recordings.guard": _l("Watch the free disk"),

@@ -11,6 +11,9 @@ from sqlalchemy import func, select
 
 from appliance import clock, live
 from appliance import resource as resources
+from appliance.audio_prompts.model import STATES as AUDIO_STATES
+from appliance.audio_prompts.model import AudioPrompt
+from appliance.blacklists.model import Blacklist
 from appliance.calls import hangup
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -93,6 +96,10 @@ def inactive(resource: resources.Resource, row: object) -> str:
         return _("inactive: no rule") if not rules else _resting(used)
     if isinstance(row, InboundRoute):
         return _resting(set(row.trunks))
+    if isinstance(row, Blacklist):
+        return _("no number yet") if row.is_empty() and not row.block_withheld else ""
+    if isinstance(row, AudioPrompt):
+        return "" if row.file else str(AUDIO_STATES[row.state])
     return ""
 
 

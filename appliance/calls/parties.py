@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from appliance.blacklists.model import Blacklist
 from appliance.calls.model import Call, CallStep
 from appliance.calls.record import Here
 from appliance.company.model import Company
@@ -18,7 +19,9 @@ from appliance.outbound_routes.model import OutboundRoute
 from appliance.resource import SINGLE_ID
 from appliance.trunks.model import Trunk
 
-MODELS: dict[str, Any] = {"trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute}
+MODELS: dict[str, Any] = {
+    "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
+}
 Key = tuple[str, int]
 
 

@@ -1,5 +1,6 @@
 """The steps of a conversation: one small function per kind."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,7 @@ from appliance.calls.model import (
 from appliance.calls.model import QUEUE as QUEUED
 
 BLIND, ATTENDED = "blind", "attended"
+LISTED, WITHHELD = "blacklist", "withheld"
 ELSEWHERE, UNAVAILABLE = "elsewhere", "unavailable"
 QUEUE_LEFT = {"CONNECT": ANSWERED, "ABANDON": "abandoned", "EXITWITHTIMEOUT": "timeout", "EXITWITHKEY": "key", "EXITEMPTY": "empty",
               "JOINEMPTY": "empty"}  # fmt: skip
@@ -140,7 +142,12 @@ def _queues(talk: Conversation) -> Iterator[CallStep]:
 
 def _refusals(talk: Conversation) -> Iterator[CallStep]:
     for at, line in talk.told("BENTEVI_REFUSED"):
-        yield _made(REFUSAL, at, result=str(line.extra.get("extra", "")))
+        reason = str(line.extra.get("extra", ""))
+        listed = re.fullmatch(r"blacklists (\d+)( withheld)?", reason)
+        if listed:
+            yield _made(REFUSAL, at, word="blacklists", row_id=int(listed[1]), result=WITHHELD if listed[2] else LISTED)
+        else:
+            yield _made(REFUSAL, at, result=reason)
 
 
 def _ended(talk: Conversation) -> Iterator[CallStep]:

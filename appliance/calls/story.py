@@ -84,6 +84,8 @@ def _template(step: CallStep) -> str:
         return _("It goes on to the telephone %(number)s.")
     if step.kind == TRANSFER and step.result == "blind":
         return _("%(who)s transferred the call to %(number)s without asking there.")
+    if step.kind == REFUSAL and step.word == "blacklists":
+        return _("Refused by blacklist %(name)s: the number is withheld.") if step.result == "withheld" else _("Refused by blacklist %(name)s.")
     if step.kind == END and step.detail.get("cause"):
         return _("Ended by: %(side)s, %(cause)s.")
     texts = {

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from sqlalchemy import select
 
 from appliance import masks
+from appliance.blacklists.model import Blacklist
 from appliance.db import db
 from appliance.destinations import facts
 from appliance.inbound_routes.model import InboundRoute
@@ -15,12 +16,14 @@ from appliance.trunks.model import Trunk
 def extensions_conf(prefix: str) -> str:
     """Every trunk with its lines, most specific mask first, and every route."""
     routes = list(db.session.scalars(select(InboundRoute).order_by(InboundRoute.id)))
+    withheld = set(db.session.scalars(select(Blacklist.id).where(Blacklist.block_withheld)))
     trunks = db.session.scalars(select(Trunk.id).order_by(Trunk.id))
     return render(
         "inbound_routes.extensions.conf.j2", prefix=prefix,
         trunks=[_of_trunk(trunk_id, [route for route in routes if trunk_id in route.trunks]) for trunk_id in trunks],
         routes=[
-            SimpleNamespace(word="inbound_routes", id=route.id, lines=[
+            SimpleNamespace(word="inbound_routes", id=route.id, blacklists="-".join(map(str, route.blacklists or ())),
+                            withheld=next((one for one in route.blacklists or () if one in withheld), ""), lines=[
                 {"position": position, "strip": line["strip"], "prepend": line["prepend"], "destination": facts(line["destination"])}
                 for position, line in enumerate(route.rules, 1)
             ])

@@ -35,6 +35,10 @@ class InboundRoute(Base):
     description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
     trunks: Mapped[list[int]] = field(References("trunks"), _l("Trunks"), also="Troncos",
                                       help=_l("Calls that arrive by these trunks."))
+    blacklists: Mapped[list[int]] = field(
+        References("blacklists"), _l("Blacklists"), optional=True, also="Blacklists",
+        help=_l("Calls from a number in one of these lists are refused."),
+    )
     did: Mapped[str] = field(
         Mask(), _l("Line number (DID)"), optional=True, default="", also="DID", input_only=True,
         help=_l("Short form: a number and its destination. Saved as a line below."),
@@ -87,7 +91,7 @@ resource = Resource(
     key="name",
     group="telephony", icon="phone-incoming", columns=["name", "trunks", "rules", "description"],
     search=["name", "description"],
-    tabs={_l("Rules"): ["name", "description", "trunks", "did", "did_destination", "rules", "allow_outbound"]},
+    tabs={_l("Rules"): ["name", "description", "trunks", "blacklists", "did", "did_destination", "rules", "allow_outbound"]},
     empty=_l("An inbound route says where a call from outside goes. Create a trunk first, then a route for its numbers."),
     also="Rotas de Entrada DID Plano de Discagem",
 )

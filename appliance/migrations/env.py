@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.types import TypeDecorator
 
 from appliance import alarms, changes, lanes, numbering  # noqa: F401  tables that are no resource
+from appliance.blacklists import imports  # noqa: F401
 from appliance.calls import raw, totals  # noqa: F401
 from appliance.db import Base
 from appliance.recordings import check  # noqa: F401

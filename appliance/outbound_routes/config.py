@@ -44,7 +44,8 @@ def extensions_conf(prefix: str) -> str:
     for route in routes():
         for extension_id in (0, *sorted(kept_for(route))):
             rules = [_rule(position, rule, prefix) for position, rule in rules_for(route, extension_id)]
-            shown.append(SimpleNamespace(word="outbound_routes", id=route.id, context=context(route, extension_id), rules=rules))
+            shown.append(SimpleNamespace(word="outbound_routes", id=route.id, context=context(route, extension_id), rules=rules,
+                                         blacklists="-".join(map(str, route.blacklists or ()))))
     return render("outbound_routes.extensions.conf.j2", routes=shown)
 
 

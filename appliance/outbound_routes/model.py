@@ -64,6 +64,10 @@ class OutboundRoute(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
     description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
+    blacklists: Mapped[list[int]] = field(
+        References("blacklists"), _l("Blacklists"), optional=True, also="Blacklists",
+        help=_l("Numbers in one of these lists cannot be called by this route. Emergency numbers always can."),
+    )
     rules: Mapped[list[dict[str, Any]]] = field(
         Rows(_RULE, _l("rule")), _l("Rules"), optional=True, also="Regras",
         help=_l("The most specific mask takes the call."),
@@ -93,7 +97,7 @@ resource = Resource(
     OutboundRoute, word="outbound_routes", label=_l("Outbound routes"), one=_l("outbound route"), new=_l("New outbound route"),
     key="name",
     group="telephony", icon="phone-outgoing", columns=["name", "description", "rules"], search=["name", "description"],
-    tabs={_l("Rules"): ["name", "description", "rules"]}, destination="outbound_route",
+    tabs={_l("Rules"): ["name", "description", "blacklists", "rules"]}, destination="outbound_route",
     empty=_l("An outbound route says by which trunk a number leaves. Create a trunk first, then a route with its masks."),
     also="Rotas de Saída Plano de Discagem Máscaras",
 )

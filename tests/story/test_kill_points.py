@@ -65,7 +65,7 @@ def complete_and_true(pbx, carla, names: dict[int, str]) -> None:
     pending = changes.pending()
     attempt = last_attempt()
     row = TABLE["extensions"].find("1000")
-    assert bool(pending) == (row.name != names[number])
+    assert bool(pending) == (f'"{row.name}"' != names[number])
     assert attempt.is_over and (attempt.state == FAILED) == bool(pending)
     db.session.rollback()
     assert not list(machine.revisions.glob("*.new")) and not (machine.revisions / "applying").exists()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0008'
-down_revision = '0005'
+down_revision = '0007'
 
 ADDED: list[tuple[str, Any, Any]] = [  # what a trunk that was there before has
     ('allocation', sa.String(length=40), 'ascending'),
