@@ -16,6 +16,7 @@ import click
 
 from appliance import front_door, settings
 from appliance.calls import command as calls_command
+from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
 from appliance.recordings import command as recordings_command
 from appliance.settings import CHECKOUT, Settings
@@ -332,35 +333,6 @@ def user_password(login: str) -> None:
         click.echo(f"password of {person.login}, shown only now: {text}")
 
 
-@bentevi.group("database")
-def database() -> None:
-    """The tables of the database."""
-
-
-@database.command("upgrade")
-def database_upgrade() -> None:
-    """Bring the tables to what this version needs (`up` does it by itself)."""
-    from flask_migrate import upgrade
-
-    from appliance.db import MIGRATIONS
-
-    with rows():
-        upgrade(directory=str(MIGRATIONS))
-
-
-@database.command("revision")
-@click.argument("message")
-def database_revision(message: str) -> None:
-    """For developers: write a migration from what the models and this home's tables differ in."""
-    from flask_migrate import migrate
-
-    from appliance.db import MIGRATIONS
-
-    with rows():
-        number = len(list((MIGRATIONS / "versions").glob("[0-9]*.py"))) + 1
-        migrate(directory=str(MIGRATIONS), message=message, rev_id=f"{number:04d}")
-
-
 @bentevi.group("token")
 def token() -> None:
     """Tokens of the API."""
@@ -385,6 +357,7 @@ def token_create(login: str, name: str) -> None:
 
 
 calls_command.add_to(bentevi, rows, tell)
+database_command.add_to(bentevi, rows, tell)
 recordings_command.add_to(bentevi, rows, tell)
 
 
@@ -394,18 +367,28 @@ recordings_command.add_to(bentevi, rows, tell)
 @bentevi.command()
 @click.option("--long", is_flag=True, help="Also the heavy proofs: thousands of calls, images.")
 @click.option("-k", "word", help="Only tests whose name holds WORD.", metavar="WORD")
-@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), help="Everything on this database.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), help="Everything on this database, and nothing on the other.")
 @click.argument("paths", nargs=-1)
 def test(long: bool, word: str | None, database: str | None, paths: tuple[str, ...]) -> None:
-    """Run the tests: rules, screens, real calls, a real browser. PATHS: files or folders of tests/."""
-    words = [] if long else ["-m", "not long"]
-    words += ["-k", word] if word else []
+    """Run the tests: rules, screens, real calls, a real browser. PATHS: files or folders of tests/.
+
+    Everything runs on SQLite; then what depends on the database runs on PostgreSQL too.
+    """
+    which = [] if long else ["not long"]
+    rounds = [(database, which)] if database else [("sqlite", which), ("postgresql", [*which, "database"])]
+    ends = [_tested(kind, " and ".join(marks), word, paths) for kind, marks in rounds]
+    sys.exit(max(ends))
+
+
+def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...]) -> int:
+    """One round of pytest on a database; its exit status, 0 when there was nothing to run."""
+    words = [*(["-m", marks] if marks else []), *(["-k", word] if word else [])]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")}
-    if database:
-        environment["BENTEVI_TEST_DATABASE"] = database
-    run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, *(paths or ["tests"])],
-                         cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
-    sys.exit(run.returncode)
+    click.echo(f"on {database}{': what depends on the database' if marks.endswith('database') else ''}")
+    run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, *(paths or ["tests"])], cwd=CHECKOUT,
+                         env=environment | {"BENTEVI_TEST_DATABASE": database}, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+    nothing_to_run = 5
+    return 0 if run.returncode == nothing_to_run and (word or paths) else run.returncode
 
 
 BENCHES = ("apply", "calls", "ingest", "panel", "reports")
@@ -416,7 +399,7 @@ BENCHES = ("apply", "calls", "ingest", "panel", "reports")
 @click.argument("arguments", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
 def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions; reports: of calls, and sqlite or postgresql."""
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
     run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)

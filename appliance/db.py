@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import signal
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,15 @@ from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, Text, event
+from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, Text, event, make_url
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from appliance import settings
 from appliance.errors import Busy
+from appliance.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,15 +41,94 @@ class Base(DeclarativeBase):
     __table_args__: Any = {"sqlite_autoincrement": True}  # an id is never given twice: names in Asterisk and records hang on it
 
 
+Large = BigInteger().with_variant(Integer, "sqlite")  # sizes and places in files; SQLite's own integers have 64 bits anyway
+
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate(db=db, directory=str(MIGRATIONS), render_as_batch=True, compare_type=True)
 
 
-def connect(app: Flask) -> None:
-    """Give the application its database."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.load().database_url
+# What a unit of work raises when the database is locked, full or away (see `trouble`). After it a rollback, and another try is worth while.
+AWAY = (OperationalError, InterfaceError, PendingRollbackError)
+LOCKED, FULL, GONE, OURS = "locked", "full", "gone", ""
+_LOCKED = {"SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001", "25P03"}  # SQLSTATEs: postgresql.org/docs, errcodes-appendix
+_FULL = {"SQLITE_FULL", "53100"}
+
+LOCK_SECONDS = 5                # so long one who writes waits for another
+WRITERS = 0x62656E74            # the advisory lock of PostgreSQL that whoever writes holds until the commit
+IDLE_SECONDS = 300              # a transaction nobody goes on with ends by itself: its process may have died on another machine
+POSTGRESQL_OPTIONS = {
+    "pool_pre_ping": True,      # connections of before a restart of the server are noticed, and made anew
+    "connect_args": {
+        "connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "application_name": "bentevi",
+        "options": f"-c lock_timeout={LOCK_SECONDS}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c timezone=UTC",
+    },
+}
+
+
+def connect(app: Flask, database_url: str = "") -> None:
+    """Give the application its database: this home's, unless another is named."""
+    mark = _mark(settings.load())  # before the address is read: when it changes in between, the first look notices
+    machine = settings.load()
+    url = make_url(database_url or machine.database_url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    options = POSTGRESQL_OPTIONS if url.get_backend_name() == "postgresql" else {}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"hide_parameters": True}  # an error told in a log must not tell what rows hold
     db.init_app(app)
     migrate.init_app(app)
+    if not database_url:
+        with app.app_context():
+            _stay_at_home(db.engine, machine, mark)
+
+
+def N_(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+MOVED = N_("The database of this exchange was just moved. Nothing of this was stored; calls go on. Try again in a moment.")
+
+
+class Moved(Busy):
+    """This home has another database since the process began: nothing may be read or written in the old one any more."""
+
+
+_serving = 0  # the process that ends by itself when the database was moved, because somebody starts it again
+
+
+def serve() -> None:
+    """For processes that are supervised: begin anew, on the new database, when the home was moved to another."""
+    global _serving
+    _serving = os.getpid()
+
+
+def _stay_at_home(engine: Engine, machine: Settings, mark: tuple[int, ...]) -> None:
+    """Look, at every begin, whether the home still has the database this process began with.
+
+    It looks after the lock is held, and the address is only changed by whoever holds the lock (database/move.py): so no write
+    goes to a database that was left. Costs one stat.
+    """
+    known = [mark]
+
+    def look(_connection: Connection) -> None:
+        mark = _mark(machine)
+        if mark == known[0]:
+            return
+        if settings.load().database_url == machine.database_url:
+            known[0] = mark
+            return
+        if _serving == os.getpid():
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise Moved(MOVED)
+
+    event.listen(engine, "begin", look)
+
+
+def _mark(machine: Settings) -> tuple[int, ...]:
+    try:
+        facts = os.stat(machine.database_file)
+    except FileNotFoundError:
+        return ()
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
 
 @event.listens_for(Engine, "connect")
@@ -55,7 +137,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         return
     connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own way loses updates
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={LOCK_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("lower", 1, lambda text: text and str(text).lower(), deterministic=True)  # SQLite's own knows no Ó
@@ -63,15 +145,32 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
+    """Both databases alike: one writes at a time, and what rules look at does not change before their commit; who only reads
+    waits for nobody and sees one moment."""
+    read_only = connection.get_execution_options().get("read_only")
     if connection.dialect.name == "sqlite":
-        read_only = connection.get_execution_options().get("read_only")
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    elif read_only:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 def read_only() -> None:
-    """The rest of this unit of work only reads: on SQLite it does not wait for writers. Call before the first query."""
+    """The rest of this unit of work only reads: it waits for no writer and sees the rows of one moment. Call before the first query."""
     if not db.session().in_transaction():
         db.session.connection(execution_options={"read_only": True})
+
+
+def trouble(why: BaseException) -> str:
+    """What ails the database: LOCKED, FULL or GONE; OURS when the statement itself was wrong, which SQLite tells with the same class."""
+    cause = getattr(why, "orig", None)
+    name = getattr(cause, "sqlite_errorname", None)
+    if name:
+        code = "_".join(name.split("_")[:2])  # SQLITE_BUSY_SNAPSHOT is one way of SQLITE_BUSY
+        return LOCKED if code in _LOCKED else FULL if code in _FULL else OURS if code == "SQLITE_ERROR" else GONE
+    state = getattr(cause, "sqlstate", None)
+    return LOCKED if state in _LOCKED else FULL if state in _FULL else GONE
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ from flask_migrate import upgrade
 
 from appliance import applying, changes, prompts, settings
 from appliance import db as ground
+from appliance.database import move
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
 from appliance.resource import Resource
@@ -21,6 +22,7 @@ def prepare() -> None:
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    move.finish(machine)
     prompts.install(machine)
     upgrade(directory=str(MIGRATIONS))
     changes.actor.set(changes.Actor(name="bentevi"))

@@ -42,6 +42,7 @@ class Process:
     answers: Answers
     stop_seconds: int = 10  # from SIGTERM to SIGKILL
     needed_by_next: bool = False  # the next ones start only when this one answers
+    has_rows: bool = False  # started again when the home gets another database
 
 
 def redis_command(settings: Settings) -> list[str]:
@@ -282,15 +283,15 @@ def reachable(bind: str) -> str:
 PROCESSES = [
     Process("redis", redis_command, redis_answers, needed_by_next=True),
     Process("asterisk", asterisk_command, asterisk_answers),
-    Process("proving", proving_command, proving_answers),
-    Process("records", records_command, records_answers),
+    Process("proving", proving_command, proving_answers, has_rows=True),
+    Process("records", records_command, records_answers, has_rows=True),
     Process("events", events_command, events_answers),
-    Process("agi", agi_command, agi_answers),
-    Process("web", web_command, web_answers),
-    Process("live", live_command, live_answers),
-    Process("worker", worker_command, worker_answers, stop_seconds=20),
-    Process("reports", reports_command, worker_answers, stop_seconds=20),
-    Process("cron", cron_command, cron_answers),
+    Process("agi", agi_command, agi_answers, has_rows=True),
+    Process("web", web_command, web_answers, has_rows=True),
+    Process("live", live_command, live_answers, has_rows=True),
+    Process("worker", worker_command, worker_answers, stop_seconds=20, has_rows=True),
+    Process("reports", reports_command, worker_answers, stop_seconds=20, has_rows=True),
+    Process("cron", cron_command, cron_answers, has_rows=True),
     Process("nginx", nginx_command, nginx_answers, stop_seconds=5),
 ]
 

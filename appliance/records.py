@@ -17,7 +17,6 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from appliance import db as ground
 from appliance import settings as machine_settings
@@ -367,10 +366,10 @@ def follow(app: Flask, settings: Settings) -> None:
                     records = Records(settings)
                     records.load()
                 records.step()
-            except (OperationalError, InterfaceError) as why:
+            except ground.AWAY as why:
                 db.session.rollback()
                 if not waits:
-                    log.error("records wait in Asterisk's files, telephony goes on: %s", str(why.orig or why).strip())
+                    log.error("records wait in Asterisk's files, telephony goes on: %s", str(getattr(why, "orig", None) or why).strip())
                 waits = True
                 if records:
                     records.mark.see(*running_asterisk(settings))
@@ -389,6 +388,7 @@ def main() -> None:
     """The process."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     settings = machine_settings.load()
+    ground.serve()
     follow(bare_app(), settings)
 
 

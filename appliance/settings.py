@@ -1,9 +1,11 @@
 """Where this home lives and which addresses it uses: everything comes from the environment, with these defaults."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+# How people begin the address of a database → how SQLAlchemy calls the driver.
+DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -21,7 +23,7 @@ class Settings:
     ami_port: int
     agi_port: int
     ws_port: int
-    database_url: str
+    database_url: str = field(repr=False)  # may hold a password
     redis_url: str
 
     @property
@@ -38,6 +40,16 @@ class Settings:
     def secrets(self) -> Path:
         """Generated keys and passwords, one 0600 file each; never in a backup of rows."""
         return self.home / "secrets"
+
+    @property
+    def database_file(self) -> Path:
+        """Where the address of this home's database stands when it is not the SQLite file every home begins with."""
+        return self.secrets / "database_url"
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The database every home begins with."""
+        return self.home / "bentevi.sqlite"
 
     @property
     def revisions(self) -> Path:
@@ -66,9 +78,22 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         ami_port=_port(env, "BENTEVI_AMI_PORT", 5038),
         agi_port=_port(env, "BENTEVI_AGI_PORT", 4573),
         ws_port=_port(env, "BENTEVI_WS_PORT", 8088),
-        database_url=env.get("BENTEVI_DATABASE_URL") or f"sqlite:///{home}/bentevi.sqlite",
+        database_url=_database_url(env.get("BENTEVI_DATABASE_URL", ""), home),
         redis_url=env.get("BENTEVI_REDIS_URL") or f"unix://{home}/run/redis.sock",
     )
+
+
+def _database_url(given: str, home: Path) -> str:
+    """What the environment says, else the home's own file, else SQLite in the home. Raises ValueError without showing a password."""
+    name, file = "BENTEVI_DATABASE_URL", home / "secrets" / "database_url"
+    if not given and file.exists():
+        name, given = str(file), file.read_text(encoding="utf-8").strip()
+    if not given:
+        return f"sqlite:///{home}/bentevi.sqlite"
+    scheme, colon, rest = given.partition("://")
+    if not colon or scheme not in DATABASES:
+        raise ValueError(f"{name}: not the address of a database; it begins with {' or '.join(f'{word}://' for word in ('postgresql', 'sqlite'))}")
+    return f"{DATABASES[scheme]}://{rest}"
 
 
 def _port(env: "os._Environ[str] | dict[str, str]", name: str, default: int) -> int:

@@ -29,6 +29,7 @@ from appliance.settings import Settings
 log = logging.getLogger("bentevi.supervisor")
 
 PR_SET_PDEATHSIG = 1
+SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
 START_SECONDS = 60  # for a process the next ones need
 LONGEST_PAUSE_SECONDS = 30
@@ -60,7 +61,7 @@ class Supervisor:
     def run(self) -> None:
         """Start everything, keep it running, stop it in reverse order."""
         # Blocked signals wait in sigtimedwait below: no handler interrupts anything halfway.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         for process in self.wanted:
             self.start(process)
             if process.needed_by_next:
@@ -104,10 +105,12 @@ class Supervisor:
 
     def look(self, seconds: float) -> None:
         """Sleep until something ends, is due or asks us to stop; deal with it."""
-        received = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}, seconds)
+        received = signal.sigtimedwait(SIGNALS, seconds)
         if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
             self.stopping = True
             return
+        if received is not None and received.si_signo == signal.SIGHUP:
+            self.begin_anew([process for process in self.wanted if process.has_rows])
         for process in self.wanted:
             child = self.running.get(process.name)
             if child is not None and child.poll() is not None:
@@ -131,13 +134,25 @@ class Supervisor:
         """Seconds until something is due; an hour when nothing is."""
         return max(0.0, min(self.due.values(), default=time.monotonic() + 3600) - time.monotonic())
 
-    def stop(self, process: Process) -> None:
-        """SIGTERM, patience, SIGKILL for it and whatever it started."""
+    def begin_anew(self, chosen: list[Process]) -> None:
+        """Stop these, all told at once, and start them again: SIGHUP says that the home has another database."""
+        for process in chosen:
+            self.due.pop(process.name, None)
+            if process.name in self.running:
+                self.running[process.name].terminate()
+        for process in reversed(chosen):
+            self.stop(process, told=True)
+        for process in chosen:
+            self.start(process)
+
+    def stop(self, process: Process, told: bool = False) -> None:
+        """SIGTERM (unless it was `told` already), patience, SIGKILL for it and whatever it started."""
         child = self.running.pop(process.name, None)
         if child is None:
             return
         known = self.children.pop(process.name)
-        child.terminate()
+        if not told:
+            child.terminate()
         try:
             child.wait(process.stop_seconds)
         except subprocess.TimeoutExpired:

@@ -35,7 +35,7 @@ class Cron(CronScheduler):
                     if not lanes.is_asked(job.func_name):
                         lanes.put(job.queue_name, job.func_name, 0)
                     db.session.commit()
-                except Busy as why:
+                except (Busy, *ground.AWAY) as why:
                     db.session.rollback()
                     log.warning("%s is left out this time: %s", job.func_name, why)
         return due
@@ -50,6 +50,7 @@ def main() -> None:
     """Watch the clock until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     Cron.app = bare_app()
+    ground.serve()
     cron = Cron(connection=lanes.connection())
     for timed in TIMETABLE:
         module, _dot, name = timed.function.rpartition(".")

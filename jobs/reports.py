@@ -100,10 +100,7 @@ def _write_pdf(report: Report, asked: Asked, path: Path, advance: Callable[[int]
 @contextmanager
 def _one_moment() -> Iterator[calls.Run]:
     """Questions that all see the same calls, whatever is stored meanwhile."""
-    engine = db.engine.execution_options(read_only=True)
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as connection:
+    with db.engine.execution_options(read_only=True).connect() as connection:
         yield calls.on(connection)
 
 
@@ -130,8 +127,11 @@ def _alive(report_id: int, number: int) -> Iterator[None]:
     def beats() -> None:
         while not over.wait(BEAT_SECONDS):
             with app.app_context():
-                model.beat(report_id, number)
-                db.session.commit()
+                try:
+                    model.beat(report_id, number)
+                    db.session.commit()
+                except ground.AWAY as why:  # the next one will do, else another worker takes the report
+                    log.warning("reports %s: no sign of life: %s", report_id, why)
 
     thread = threading.Thread(target=beats, daemon=True)
     thread.start()

@@ -14,7 +14,6 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import OperationalError
 
 from appliance import applying, db, lanes
 from appliance.app import bare_app
@@ -76,7 +75,7 @@ def _relay_for_ever(app: Flask, worker: Worker) -> None:
                 if _something_waits():
                     lanes.relay()
                     applying.restart()
-            except (Busy, OperationalError) as why:  # a database that is locked or away comes back, this thread would not
+            except (Busy, *db.AWAY) as why:  # a database that is locked or away comes back, this thread would not
                 log.warning("outbox, restart or reports wait: %s", why)
                 db.db.session.rollback()
         time.sleep(RELAY_SECONDS)
@@ -99,6 +98,7 @@ def main() -> None:
     """Work until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     BenteviWorker.app = app = bare_app()
+    db.serve()
     worker = BenteviWorker(lanes_of_this_worker(), connection=lanes.connection(), serializer=JSONSerializer, worker_ttl=60,
                            maintenance_interval=30, exception_handlers=[keep_reason])
     threading.Thread(target=_relay_for_ever, args=(app, worker), daemon=True).start()

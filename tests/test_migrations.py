@@ -1,16 +1,15 @@
-"""Tables reach what the models say, up, down and up again, and no row is lost on the way; on SQLite and on PostgreSQL."""
+"""Tables reach what the models say, up, down and up again, and no row is lost on the way; on SQLite and, marked, on PostgreSQL."""
 
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from appliance.settings import CHECKOUT
-from tests.postgresql import server
+from tests.conftest import IS_POSTGRESQL
 
 PROGRAM = """
     import sys
@@ -86,29 +85,34 @@ PROGRAM = """
 """
 
 
-def migrated(home: Path, url: str = "") -> str:
-    """Run the program on a home of its own; what it printed."""
+def run(home: Path, url: str, *words: str) -> str:
+    """Run Python with these words on a home of its own; what it printed."""
+    home.mkdir(mode=0o700)
     environment = {**os.environ, "BENTEVI_HOME": str(home), "BENTEVI_DATABASE_URL": url, "PYTHONPATH": str(CHECKOUT)}
-    file = CHECKOUT / "docs" / "padaria.yaml"
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(PROGRAM), str(file)], cwd=CHECKOUT, env=environment,
+    done = subprocess.run([sys.executable, *words], cwd=CHECKOUT, env=environment,
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-def test_sqlite_goes_up_down_and_up_and_the_tables_are_the_models(tmp_path: Path):
-    (tmp_path / "home").mkdir(mode=0o700)
-    assert "same" in migrated(tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """A private PostgreSQL server; its URL."""
-    with server() as url:
-        yield url
+@pytest.fixture
+def url(request: pytest.FixtureRequest) -> str:
+    """An empty database: SQLite in the home, or one of a PostgreSQL server."""
+    return request.getfixturevalue("postgresql_server").empty() if IS_POSTGRESQL else ""
 
 
 @pytest.mark.database
-def test_postgresql_goes_up_down_and_up_and_the_tables_are_the_models(postgresql: str, tmp_path: Path):
-    (tmp_path / "home").mkdir(mode=0o700)
-    assert "same" in migrated(tmp_path / "home", postgresql)
+def test_tables_go_up_down_and_up_and_are_the_models(url: str, tmp_path: Path):
+    assert "same" in run(tmp_path / "home", url, "-c", textwrap.dedent(PROGRAM), str(CHECKOUT / "docs" / "padaria.yaml"))
+
+
+@pytest.mark.database
+def test_rows_of_every_table_live_through_each_step_down_and_up(url: str, tmp_path: Path):
+    """SYS-23: what an older version can hold is kept, nothing goes with a table that is made anew, no id is given twice."""
+    assert "same" in run(tmp_path / "home", url, "-m", "tests.migrated", "steps")
+
+
+@pytest.mark.parametrize("made_anew", ["trunks", "extensions", "record_lines"])
+def test_a_table_that_sqlite_makes_anew_keeps_what_points_at_it_and_gives_no_id_again(made_anew: str, tmp_path: Path):
+    """SYS-23: the batch mode of a migration to come, on rows of today."""
+    assert "same" in run(tmp_path / "home", "", "-m", "tests.migrated", "anew", made_anew)

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy import inspect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
@@ -21,7 +22,7 @@ from appliance.company.model import Company
 from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
-from web import api, apply, assets, audit, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search
+from web import api, apply, assets, audit, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search, unavailable
 from web.audio_prompts import routes as audio_prompts
 from web.blacklists import routes as blacklists
 from web.calls import api as calls_api
@@ -60,6 +61,7 @@ class RowId(IntegerConverter):
 def create_app() -> Flask:
     """Everything a browser and the API see."""
     app = ground.bare_app(_language)
+    db.serve()
     app.secret_key = db.secret_file(settings.load().secrets / "web_key", lambda: secrets.token_urlsafe(48))
     app.config.update(
         SESSION_COOKIE_SECURE=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, MAX_CONTENT_LENGTH=64 * 2**20,
@@ -102,6 +104,9 @@ def _language() -> str:
     """The person's language, this browser's choice, or the company's."""
     if not has_request_context():
         return "pt_BR"
+    if g.get("without_rows"):
+        user = g.get("user")
+        return str((inspect(user).dict.get("language") if user else "") or session.get("language", "") or "pt_BR")
     user = g.get("user")
     chosen = (user.language if user else "") or session.get("language", "")
     if chosen:
@@ -121,7 +126,7 @@ def _headers(response: Response) -> Response:
 
 def _everywhere() -> dict[str, Any]:
     """What every template may use."""
-    user = g.get("user")
+    user = None if g.get("without_rows") else g.get("user")
     found: dict[str, Any] = {
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
@@ -150,6 +155,7 @@ def _word_of(destination: str) -> str:
 
 def _healthz() -> ResponseReturnValue:
     """For the supervisor: the web, the database and Redis answer."""
+    db.read_only()
     db.db.session.get(Company, resources.SINGLE_ID)
     with lanes.needs_redis():
         lanes.connection().ping()
@@ -161,14 +167,14 @@ def _errors(app: Flask) -> None:
         return _error(why.code or 500, _WORDS.get(why.code or 500, why.description or ""))
 
     def busy(why: Busy) -> ResponseReturnValue:
-        return _error(503, str(why))
+        return unavailable.answer(str(why))
 
     def refused(why: Refused) -> ResponseReturnValue:
         return _error(422, str(why))
 
     def ours(why: Exception) -> ResponseReturnValue:
         code = secrets.token_hex(3).upper()
-        log.exception("error %s at %s", code, request.path)
+        log.error("error %s at %s", code, request.path, exc_info=why)
         db.db.session.rollback()
         return _error(500, _("Something went wrong on our side. Nothing was stored. Tell support this code: %(code)s", code=code))
 
@@ -176,6 +182,7 @@ def _errors(app: Flask) -> None:
     app.register_error_handler(Busy, busy)
     app.register_error_handler(Refused, refused)
     app.register_error_handler(Exception, ours)
+    unavailable.connect(app, ours)
 
 
 _WORDS = {
@@ -191,4 +198,7 @@ _WORDS = {
 def _error(status: int, text: str) -> ResponseReturnValue:
     if request.path.startswith("/api/"):
         return jsonify(error=_(text), fields={}), status
-    return render_template("error.html", status=status, text=_(text)), status
+    try:
+        return render_template("error.html", status=status, text=_(text)), status
+    except db.AWAY as why:  # the error was met while rows could still be read
+        return unavailable.answer(unavailable.WORDS[db.trouble(why) or db.GONE])

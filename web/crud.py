@@ -14,7 +14,7 @@ from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
 from appliance import applying, changes, lanes, live, masks
 from appliance import resource as resources
-from appliance.db import db
+from appliance.db import AWAY, db
 from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader
 from appliance.links import Reference, References, Rows
@@ -285,6 +285,8 @@ def relay() -> None:
     """Hand what was committed to the workers; when Redis is dead it waits, and the bar of pending changes says so."""
     try:
         lanes.relay()
+    except AWAY:  # what was to be stored is; the worker hands it over later
+        db.session.rollback()
     except Busy:
         db.session.rollback()
         session["saved"] = _("Saved. The job store does not answer; what waits for it goes on by itself.")

@@ -68,6 +68,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.flask = bare_app()
+        ground.serve()
         formats.prepare(self.flask.jinja_env)
         self.streams: set[Stream] = set()
         self.picture, self.names = live.Picture(), panel.Names()
@@ -262,7 +263,7 @@ class Hub:
                     access.by_key(key, channels)
                 except Refusal as why:
                     found[key, channels] = str(why.status)
-                except Busy as why:
+                except (Busy, *ground.AWAY) as why:
                     log.warning("permission not looked at: %s", why)  # Redis is dead: nothing is told meanwhile either
         return found
 
@@ -338,8 +339,8 @@ async def _stream(hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
     except Refusal as why:
         await _answer(send, why.status, str(why))
         return
-    except Busy as why:
-        await _answer(send, 503, str(why))
+    except (Busy, *ground.AWAY) as why:
+        await _answer(send, 503, str(why) if isinstance(why, Busy) else "the database does not answer")
         return
     hub.streams.add(stream)
     try:

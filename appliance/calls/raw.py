@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Float, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance.db import Base, Instant
+from appliance.db import Base, Instant, Large
 
 
 class RecordFile(Base):
@@ -15,9 +15,9 @@ class RecordFile(Base):
     __tablename__ = "record_files"
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(8))                  # cel, cdr, queue
-    inode: Mapped[int]
+    inode: Mapped[int] = mapped_column(Large)
     head: Mapped[str] = mapped_column(String(32), default="")      # digest of its first line
-    offset: Mapped[int] = mapped_column(default=0)
+    offset: Mapped[int] = mapped_column(Large, default=0)
     line_count: Mapped[int] = mapped_column(default=0)
     bad_count: Mapped[int] = mapped_column(default=0)
     is_finished: Mapped[bool] = mapped_column(default=False)
@@ -33,7 +33,7 @@ class RecordLine(Base):
     __table_args__ = (UniqueConstraint("file_id", "offset", name="uq_record_lines_place"), {"sqlite_autoincrement": True})
     id: Mapped[int] = mapped_column(primary_key=True)
     file_id: Mapped[int]
-    offset: Mapped[int]
+    offset: Mapped[int] = mapped_column(Large)
     kind: Mapped[str] = mapped_column(String(8))
     at: Mapped[float] = mapped_column(Float(53))
     shift: Mapped[float] = mapped_column(Float(53))
@@ -57,7 +57,7 @@ class BadLine(Base):
     __tablename__ = "bad_lines"
     id: Mapped[int] = mapped_column(primary_key=True)
     file_id: Mapped[int] = mapped_column(index=True)
-    offset: Mapped[int]
+    offset: Mapped[int] = mapped_column(Large)
     at: Mapped[datetime] = mapped_column(Instant())
     reason: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
@@ -74,7 +74,7 @@ class QueueEvent(Base):
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     file_id: Mapped[int]
-    offset: Mapped[int]
+    offset: Mapped[int] = mapped_column(Large)
     at: Mapped[datetime] = mapped_column(Instant())
     call_id: Mapped[int | None] = mapped_column(index=True)
     uniqueid: Mapped[str] = mapped_column(String(60), index=True)

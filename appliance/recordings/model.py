@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance.db import Base, Instant
+from appliance.db import Base, Instant, Large
 
 # RUNNING while the call lasts, WAITING to be converted, READY to be heard; the others are ends.
 RUNNING, WAITING, READY, EMPTY, MISSING, DAMAGED, REMOVED = "running", "waiting", "ready", "empty", "missing", "damaged", "removed"
@@ -29,7 +29,7 @@ class Recording(Base):
     started_at: Mapped[datetime] = mapped_column(Instant(), index=True)
     name: Mapped[str] = mapped_column(String(120), default="")        # the converted file, relative to recordings/
     seconds: Mapped[int] = mapped_column(default=0)
-    size_bytes: Mapped[int] = mapped_column(default=0)
+    size_bytes: Mapped[int] = mapped_column(Large, default=0)
     waveform: Mapped[bytes | None] = mapped_column(LargeBinary)       # peaks, one byte each, 0 to 255
     digest: Mapped[str] = mapped_column(String(64), default="")       # SHA-256 of the converted file
     place: Mapped[int | None] = mapped_column(unique=True)            # place in the chain, from 1 without gaps

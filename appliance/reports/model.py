@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance import db as ground
 from appliance import lanes, settings
-from appliance.db import Base, Instant, db
+from appliance.db import Base, Instant, Large, db
 from appliance.errors import Refused
 from appliance.users.model import User
 
@@ -53,7 +53,7 @@ class Report(Base):
     row_count: Mapped[int] = mapped_column(default=0)
     run_count: Mapped[int] = mapped_column(default=0)            # how often a worker took it: the newest one writes, older ones stop
     file: Mapped[str] = mapped_column(String(80), default="")    # relative to the folder of reports
-    size_bytes: Mapped[int] = mapped_column(default=0)
+    size_bytes: Mapped[int] = mapped_column(Large, default=0)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     user_name: Mapped[str] = mapped_column(String(80))
     at: Mapped[datetime] = mapped_column(Instant())

@@ -1,0 +1,92 @@
+"""Homes that are moved: one with rows and no processes, and addresses to go to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import CHECKOUT
+from tests.postgresql import Server, running
+
+FILL = """
+from flask_migrate import upgrade
+from appliance import app
+from appliance.database import copy
+from appliance.db import MIGRATIONS, Base, db
+from tests.filled import fill
+with app.bare_app().app_context():
+    upgrade(directory=str(MIGRATIONS))
+    with db.engine.begin() as connection:
+        fill(connection, Base.metadata.sorted_tables)
+        for table in copy.tables():
+            copy._put_sequence(connection, table, 900)
+"""
+
+class Filled:
+    """A home whose every table has rows; no process runs."""
+
+    def __init__(self, folder: Path, program: str = FILL) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")}
+        self.environment = kept | {"BENTEVI_HOME": str(folder), "PYTHONPATH": str(CHECKOUT)}
+        self.python("-c", program)
+
+    def python(self, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([sys.executable, *words], env=self.environment | more, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 or not check, done.stderr[-3000:]
+        return done
+
+    def bentevi(self, *words: str, said: str = "", check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([sys.executable, "-m", "appliance.cli", *words], env=self.environment | more, cwd=CHECKOUT, input=said,
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert done.returncode == 0 or not check, done.stderr[-3000:]
+        return done
+
+    def show(self) -> dict[str, object]:
+        return json.loads(self.bentevi("database", "show", "--json").stdout)
+
+    def held(self) -> dict[str, list[object]]:
+        """Table → digest of its rows, and the last id it gave out."""
+        return json.loads(self.python("-m", "tests.databases.held").stdout)
+
+    def killed_at(self, line: str, *words: str) -> bool:
+        """Move, and kill -9 as soon as it says something that begins so. False when it never did."""
+        with subprocess.Popen([sys.executable, "-u", "-m", "appliance.cli", "database", "move", *words], env=self.environment, cwd=CHECKOUT,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+            for said in process.stdout:
+                if said.startswith(line):
+                    process.send_signal(signal.SIGKILL)
+                    return True
+        return False
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Filled:
+    return Filled(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Server]:
+    """A PostgreSQL server of these tests alone: they kill it."""
+    with running() as server:
+        yield server
+
+
+Address = Callable[[], str]
+
+
+@pytest.fixture
+def new_address(elsewhere: Server, tmp_path: Path) -> Address:
+    """A file with the address of a new, empty database."""
+    def address() -> str:
+        file = tmp_path / "address"
+        file.write_text(elsewhere.empty().replace("+psycopg", ""))
+        return f"file:{file}"
+
+    return address

@@ -1,0 +1,148 @@
+"""`bentevi database move`: every row, in either direction, whenever it is killed; never a secret on a command line (SYS-23)."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from appliance.settings import CHECKOUT
+
+POINTS = ["preparing", "waiting until", "users:", "comparing", "switched"]
+MORE_POINTS = ["calls:", "record_lines:", "company:"]
+
+
+def test_every_row_of_every_table_goes_and_comes_back(filled, new_address, elsewhere):
+    """Texts with accents and quotes, instants, JSON with NUL, bytes, sealed texts, and the last id given out to a row that is gone."""
+    before, address = filled.held(), new_address()
+    assert all(digest != "0" * 32 for digest, _last in before.values()) and before["calls"][1] == 900
+    told = filled.bentevi("database", "move", address).stdout
+    assert "rows moved" in told and "kept as" in told and filled.show()["kind"] == "postgresql"
+    assert filled.held() == before
+    assert (filled.folder / "secrets" / "database_url").stat().st_mode & 0o777 == 0o600
+    assert not (filled.folder / "bentevi.sqlite").exists() and list(filled.folder.glob("bentevi-until-*.sqlite"))
+    assert elsewhere.ask("SELECT count(*) FROM pg_tables WHERE tablename = 'bentevi_move'", filled.show()["place"].split("/")[3].split("?")[0]) == [(0,)]
+    done = filled.bentevi("database", "move", "sqlite", "--json")
+    assert '"rows"' in done.stdout and "comparing" in done.stderr
+    assert filled.show()["kind"] == "sqlite" and filled.held() == before
+    assert not (filled.folder / "secrets" / "database_url").exists() and not (filled.folder / "secrets" / "database_move").exists()
+
+
+@pytest.mark.parametrize("point", [*POINTS, *(pytest.param(point, marks=pytest.mark.long) for point in MORE_POINTS)])
+def test_killed_at_any_point_the_home_is_whole_and_a_second_run_does_it(filled, new_address, point):
+    before, address = filled.held(), new_address()
+    assert filled.killed_at(point, address), "it never came there"
+    assert filled.held() == before, "the home lost something"
+    if filled.show()["kind"] == "sqlite":
+        filled.bentevi("database", "move", address)
+    assert filled.show()["kind"] == "postgresql" and filled.held() == before
+    assert filled.killed_at(point, "sqlite") and filled.held() == before
+    if filled.show()["kind"] == "postgresql":
+        filled.bentevi("database", "move", "sqlite")
+    assert filled.show()["kind"] == "sqlite" and filled.held() == before
+
+
+@pytest.mark.long
+def test_killed_at_a_hundred_moments_the_home_is_whole(filled, new_address):
+    """Moments spread over the whole run, the switch included; each run begins where the last one left the home."""
+    before, kinds = filled.held(), set()
+    for number in range(100):
+        words = "sqlite" if filled.show()["kind"] == "postgresql" else new_address()
+        process = subprocess.Popen([sys.executable, "-m", "appliance.cli", "database", "move", words], env=filled.environment, cwd=CHECKOUT,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        time.sleep(0.8 + number * 0.025)
+        process.kill()
+        process.wait()
+        kinds.add(filled.show()["kind"])
+        assert filled.held() == before, number
+    assert kinds == {"sqlite", "postgresql"}
+
+
+def test_what_is_not_empty_is_refused_and_not_touched(filled, new_address, elsewhere, tmp_path):
+    address = new_address()
+    name = (tmp_path / "address").read_text().split("/")[3].split("?")[0]
+    elsewhere.ask("CREATE TABLE customers (id int)", name)
+    refused = filled.bentevi("database", "move", address, check=False)
+    assert refused.returncode == 2 and "not empty" in refused.stderr and elsewhere.ask("SELECT count(*) FROM customers", name) == [(0,)]
+    file = tmp_path / "old.sqlite"
+    subprocess.run([sys.executable, "-c", f"import sqlite3; sqlite3.connect({str(file)!r}).execute('CREATE TABLE mine (id int)')"], check=True)
+    before = file.read_bytes()
+    refused = filled.bentevi("database", "move", str(file), check=False)
+    assert refused.returncode == 2 and "not empty" in refused.stderr and file.read_bytes() == before
+    file.write_text("a letter, no database" * 100)
+    refused = filled.bentevi("database", "move", str(file), check=False)
+    assert refused.returncode == 2 and "no SQLite database" in refused.stderr
+    assert filled.show()["kind"] == "sqlite"
+
+
+def test_what_cannot_be_is_refused_with_the_way_out_and_no_password(filled, elsewhere):
+    """A password on the command line, the variable that decides, a database that would mangle texts, a server that is not there."""
+    elsewhere.ask("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    elsewhere.ask("CREATE DATABASE plain TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+    url = elsewhere.url("postgres").replace("+psycopg", "")
+    secret = url.replace("bentevi@", "bentevi:Segredo-9@")
+    wrong = {
+        (secret,): "file:FILE", ("sqlite",): "already uses", (elsewhere.url("latin"),): "UTF8", (elsewhere.url("plain"),): "accents",
+        ("postgresql://nobody@127.0.0.1:1/x",): "does not answer", ("mysql://x/y",): "begins with", ("env:NOTHING_HERE",): "NOTHING_HERE",
+        ("file:/nowhere",): "/nowhere", ("/nowhere/x.sqlite",): "no folder",
+    }
+    for words, told in wrong.items():
+        done = filled.bentevi("database", "move", *words, check=False)
+        assert done.returncode in (1, 2) and told in done.stderr and "Traceback" not in done.stderr, (words, done.stderr)
+        assert "Segredo-9" not in done.stderr + done.stdout
+    done = filled.bentevi("database", "move", "sqlite", check=False, BENTEVI_DATABASE_URL=secret)
+    assert done.returncode == 2 and "BENTEVI_DATABASE_URL" in done.stderr and "Segredo-9" not in done.stderr + done.stdout
+    done = filled.bentevi("database", "show", check=False, BENTEVI_DATABASE_URL="psql:Segredo-9@x")
+    assert done.returncode == 2 and "Segredo-9" not in done.stderr
+    assert filled.show()["kind"] == "sqlite"
+
+
+def test_a_secret_in_the_address_stays_out_of_process_lists_outputs_and_logs(filled, elsewhere, tmp_path):
+    """From standard input and from the environment; where the home keeps it only its user reads it."""
+    secret = elsewhere.empty().replace("+psycopg", "").replace("bentevi@", "bentevi:Segredo-9@")
+    done = filled.bentevi("database", "move", "-", said=secret)
+    assert "Segredo-9" not in done.stdout + done.stderr and filled.show()["kind"] == "postgresql"
+    assert "Segredo-9" not in str(filled.show()) and "***" in str(filled.show()["place"])
+    program = "from appliance import app, settings\nprint(settings.load())\nwith app.bare_app().app_context():\n from appliance.db import db\n print(db.engine, db.engine.url)"
+    assert "Segredo-9" not in filled.python("-c", program).stdout
+    wrong = secret.replace("host=", "host=/nowhere")
+    done = filled.bentevi("database", "move", "env:ADDRESS", check=False, ADDRESS=wrong)
+    assert done.returncode == 1 and "Segredo-9" not in done.stdout + done.stderr
+    readers = [path for path in filled.folder.rglob("*") if path.is_file() and b"Segredo-9" in path.read_bytes()]
+    assert readers == [filled.folder / "secrets" / "database_url"] and readers[0].stat().st_mode & 0o777 == 0o600
+
+
+LATE = """
+import sys
+from sqlalchemy import text
+from appliance import app, db as ground
+from appliance.db import db, Moved
+with app.bare_app().app_context():
+    db.session.execute(text("SELECT 1")); db.session.rollback()
+    print("began", flush=True)
+    sys.stdin.readline()
+    for prepare in (lambda: None, ground.read_only):
+        try:
+            prepare(); db.session.execute(text("DELETE FROM numbers")); db.session.commit()
+            print("written")
+        except Moved:
+            db.session.rollback()
+            print("moved")
+    ground.serve()
+    db.session.execute(text("SELECT 1"))
+"""
+
+
+def test_a_process_that_began_before_writes_nothing_more_into_the_old_database_and_ends(filled, new_address):
+    """Nobody has to stop it: it looks at each begin. One that is supervised ends by itself, and is started again on the new one."""
+    with subprocess.Popen([sys.executable, "-c", LATE], env=filled.environment, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as process:  # fmt: skip
+        assert process.stdout.readline() == "began\n"
+        before = filled.held()
+        filled.bentevi("database", "move", new_address())
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.stdout.read().split() == ["moved", "moved"]
+        assert process.wait() == -15
+    assert filled.held() == before and os.path.exists(filled.folder / "secrets" / "database_url")
