@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, func, type_coerce
 
 from appliance.calls.model import DIRECTIONS, SIDES, STATES, Call
+from appliance.csv_files import plain, quoted
 from appliance.db import db
 
 INSTANT, TEXT, NUMBER, SECONDS, COUNT, CAUSE = "instant", "text", "number", "seconds", "count", "cause"
@@ -23,7 +24,6 @@ COLUMNS: list[tuple[Any, Any, str | dict[str, Any]]] = [  # label, column of Cal
     (_l("Talk"), Call.talk_seconds, SECONDS), (_l("On hold"), Call.hold_seconds, SECONDS), (_l("Hung up by"), Call.hang_up_side, SIDES),
     (_l("Reason"), Call.cause, CAUSE), (_l("Protocol number"), Call.protocol, TEXT), (_l("Recordings"), Call.recording_count, COUNT),
 ]
-FORMULA = frozenset("=+-@\t\r\n")
 
 
 def selected() -> list[Any]:
@@ -123,18 +123,6 @@ def _grouped(number: str) -> str:
     except phonenumbers.NumberParseException:
         pass  # no country begins like this: groups of digits will do
     return " ".join(number[place:place + 4] for place in range(0, len(number), 4))
-
-
-def plain(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in FORMULA else text
-
-
-def quoted(text: str) -> str:
-    """A cell of a file whose cells stand between semicolons."""
-    if '"' in text or ";" in text or "\n" in text or "\r" in text:
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 @lru_cache(maxsize=8192)
