@@ -5,6 +5,7 @@ audit and numbering guard all of them.
 """
 
 from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import cached_property
@@ -99,7 +100,7 @@ class Resource:
                 reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
         stored = {}
         for name, spec in self.fields.items():
-            value = values.get(name, spec.initial() if new else MISSING)
+            value = values[name] if name in values else spec.initial() if new else MISSING
             if name in later:
                 stored[spec.attr] = spec.kind.empty
             elif value is not MISSING:
@@ -121,18 +122,22 @@ class Resource:
         What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once. Fields named in
         `later` are left empty, and the row's own rules wait for the `update(…, fresh=True)` that fills them.
         """
+        row = self.build(values, later)
+        self._store(row, check=not later)
+        self.record_created(row)
+        return row
+
+    def build(self, values: dict[str, Any], later: Set[str] = frozenset()) -> Any:
+        """A row from outside values, not checked and not stored yet. Raises Refused with a message per field."""
         reader = Reader()
         generated = {name: spec.kind.generate() for name, spec in self.fields.items()
                      if _generated(spec) and not values.get(name)}
-        values = values | generated
-        stored = self.read(values, reader, new=True, later=later)
+        stored = self.read(values | generated, reader, new=True, later=later)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
             row.id = SINGLE_ID
-        self._store(row, check=not later)
-        row.generated = generated | getattr(row, "generated", {})
-        self._record(row, changes.CREATED, {}, self._auditable(row))
+        row.generated = generated
         return row
 
     def update(self, row: Any, values: dict[str, Any], *, fresh: bool = False) -> bool:
@@ -140,6 +145,14 @@ class Resource:
 
         Raises Refused with a message per field; the row then holds what was refused, so the caller rolls back.
         """
+        before, secret = self.put(row, values)
+        if not db.session.is_modified(row) and not fresh:
+            return False
+        self._store(row)
+        return self.record_updated(row, before, secret, fresh=fresh)
+
+    def put(self, row: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Set a row's fields, neither checked nor stored: (what it showed before, {secret: “changed”}). Raises Refused per field."""
         reader = Reader()
         stored = self.read(values, reader, new=False)
         _raise(reader.problems)
@@ -149,15 +162,19 @@ class Resource:
         for attr, value in stored.items():
             if attr not in same and getattr(row, attr) != value:
                 setattr(row, attr, value)
-        if not db.session.is_modified(row) and not fresh:
-            return False
-        self._store(row)
+        return before, {spec.name: "changed" for spec in self.fields.values()
+                        if spec.kind.secret and spec.attr in stored and spec.attr not in same}
+
+    def record_created(self, row: Any) -> None:
+        """Write down that the row was made."""
+        self._record(row, changes.CREATED, {}, self._auditable(row))
+
+    def record_updated(self, row: Any, before: dict[str, Any], secret: dict[str, str], *, fresh: bool = False) -> bool:
+        """Write down what differs from `before`; False for a fresh row that shows nothing new."""
         after = self._auditable(row)
         differing = [name for name in after if before[name] != after[name]]
         if fresh and not differing:
             return False
-        secret = {spec.name: "changed" for spec in self.fields.values()
-                  if spec.kind.secret and spec.attr in stored and spec.attr not in same}
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
                      {name: after[name] for name in differing} | secret)
         return True
@@ -186,15 +203,30 @@ class Resource:
         db.session.flush()
         numbers = getattr(row, "numbers", None)
         if numbers:
-            try:
-                numbering.claim(self.word, row.id, f"{self.one} {self.title(row)}", numbers())
-            except Refused as why:
-                raise Refused(str(why), field=self.number_field, link=why.link) from why
+            with self.at_number():
+                numbering.claim(self.word, row.id, self.owner(row), numbers())
+
+    def owner(self, row: Any) -> str:
+        """How the numbering names who has a number."""
+        return f"{self.one} {self.title(row)}"
+
+    @contextmanager
+    def at_number(self) -> Iterator[None]:
+        """A clash of numbers is shown at the field of the number."""
+        try:
+            yield
+        except Refused as why:
+            raise Refused(str(why), field=self.number_field, link=why.link) from why
 
     @property
     def number_field(self) -> str:
         """The field a clash of numbers is shown at."""
         return next((name for name in ("number", "username", "rules") if name in self.fields), self.key)
+
+    def refuse_twin(self, spec: Field, value: Any, twin: Any) -> None:
+        """Raises Refused: another row has this name or number."""
+        raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
+                        title=self.title(twin)), field=spec.name, link=self.path(twin.id) if twin.id else "")
 
     def check_unique(self, row: Any) -> None:
         """Raises Refused when another row has a name or number of this one."""
@@ -205,8 +237,7 @@ class Resource:
                 continue
             twin = db.session.scalar(select(self.model).where(column == value, self.model.id != (row.id or 0)))
             if twin:
-                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
-                                title=self.title(twin)), field=spec.name, link=self.path(twin.id))
+                self.refuse_twin(spec, value, twin)
 
     def _auditable(self, row: Any) -> dict[str, Any]:
         return self.show(row)

@@ -8,7 +8,7 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "lanes", "links", "live", "masks", "numbering", "numbers",
+    "alarms", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "lanes", "links", "live", "many", "masks", "numbering", "numbers",
     "planned", "resource", "settings",
 }
 OVER_TELEPHONY = {"front_door", "processes", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature

@@ -19,6 +19,9 @@ pages = Blueprint("jobs", __name__)
 
 TITLES = {  # function → what a person reads
     "jobs.apply.run": _l("Apply the configuration"),
+    "jobs.imports.check": _l("Check a CSV file"),
+    "jobs.imports.store_rows": _l("Store a CSV file"),
+    "jobs.imports.tidy": _l("Tidy CSV imports"),
     "jobs.recordings.convert": _l("Prepare a recording"),
     "jobs.recordings.convert_forgotten": _l("Prepare forgotten recordings"),
     "jobs.recordings.guard": _l("Watch the free disk"),
