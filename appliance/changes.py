@@ -109,6 +109,11 @@ def secrets_of_deleted(word: str, row_id: int) -> dict[str, str]:
     return json.loads(ground.unseal(sealed)) if sealed else {}
 
 
+def opened(change: Change) -> dict[str, str]:
+    """{attr: stored} of the secrets a deletion kept sealed; empty when it had none."""
+    return json.loads(ground.unseal(change.sealed)) if change.sealed else {}
+
+
 def forget_old() -> int:
     """Drop what is older than KEPT_DAYS and in force. May run at any time, twice too."""
     oldest = ground.now() - timedelta(days=KEPT_DAYS)

@@ -14,7 +14,7 @@ from appliance import links, numbering
 from appliance.db import db
 from appliance.fields import Field
 from appliance.numbering import Number
-from appliance.resource import Resource
+from appliance.resource import TABLE, Resource
 
 PIECE = 250  # rows written, or read, at once
 
@@ -38,6 +38,7 @@ class Many:
         self._has_check = hasattr(resource.model, "check")
         self._points_at_itself = any(resource.word in getattr(spec.kind, "words", ()) for spec in resource.fields.values())
         self._new: list[Any] = []
+        self._pointing: dict[int, list[tuple[Resource, Any]]] | None = None
 
     def _values_of(self, spec: Field) -> dict[Any, Any]:
         """Value → id of the row that has it."""
@@ -50,6 +51,7 @@ class Many:
         with links.remembering(self.resource.word):
             yield self
             self.flush()
+            db.session.flush()
 
     # ------------------------------------------------------------------------------------------------------- finding
 
@@ -109,9 +111,31 @@ class Many:
             self._taken[spec.attr][getattr(row, spec.attr)] = row.id
         return self.resource.record_updated(row, before, secret)
 
+    def took_in(self, row: Any) -> None:
+        """A row of this resource that was stored by another way meanwhile."""
+        for spec in self._unique:
+            self._taken[spec.attr][getattr(row, spec.attr)] = row.id
+        for number in self._numbers_of(row):
+            self._numbers[number] = db.session.get_one(Number, number)
+            self._held.setdefault(row.id, set()).add(number)
+
+    def delete(self, row: Any) -> None:
+        """Remove a row (load it with all secrets opened). Raises Refused when another row points at it."""
+        self.flush()
+        if self._pointing is None:
+            self._pointing = pointing_at(self.resource.word)
+        self.resource.record_deleted(row, self._pointing.get(row.id, []))
+        for number in self._held.pop(row.id, set()):
+            db.session.delete(self._numbers.pop(number))
+        for spec in self._unique:
+            self._taken[spec.attr].pop(getattr(row, spec.attr), None)
+        db.session.delete(row)
+
     def flush(self) -> None:
         """Write what waits, and give new rows their numbers and their line in the audit trail."""
         made, self._new = self._new, []
+        if not made:
+            return
         db.session.flush()
         for row in made:
             for spec in self._unique:
@@ -155,3 +179,15 @@ class Many:
             else:
                 self._numbers[number] = Number(number=number, word=self.resource.word, row_id=row.id, owner=owner)
                 db.session.add(self._numbers[number])
+
+
+def pointing_at(word: str) -> dict[int, list[tuple[Resource, Any]]]:
+    """Id of each row of `word` that others point at → those others; one look for all of them."""
+    found: dict[int, list[tuple[Resource, Any]]] = {}
+    for resource in TABLE.values():
+        pointing = [spec for spec in resource.fields.values() if word in getattr(spec.kind, "words", ())]
+        for row in resource.rows() if pointing else []:
+            targets = {target for spec in pointing for other, target in spec.kind.refers(getattr(row, spec.attr)) if other == word}
+            for target in targets:
+                found.setdefault(target, []).append((resource, row))
+    return found

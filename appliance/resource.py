@@ -151,6 +151,20 @@ class Resource:
         self._store(row)
         return self.record_updated(row, before, secret, fresh=fresh)
 
+    def bring_back(self, row_id: int, values: dict[str, Any], secrets: dict[str, str]) -> Any:
+        """A deleted row as it was, under the same id, with its secrets ({attr: stored}). Raises Refused when it no longer fits."""
+        if self.get(row_id) is not None:
+            raise Refused(_("%(row)s is there again.", row=self.title(self.get(row_id))), link=self.path(row_id))
+        row = self.build({name: value for name, value in values.items() if name in self.fields})
+        row.id = row_id
+        for attr, value in secrets.items():
+            setattr(row, attr, value)
+        known = {name for name, spec in self.fields.items() if spec.attr in secrets}
+        row.generated = {name: clear for name, clear in row.generated.items() if name not in known}
+        self._store(row)
+        self.record_created(row)
+        return row
+
     def put(self, row: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Set a row's fields, neither checked nor stored: (what it showed before, {secret: “changed”}). Raises Refused per field."""
         reader = Reader()
@@ -181,7 +195,13 @@ class Resource:
 
     def delete(self, row: Any) -> None:
         """Remove a row, unless another still points at it. Raises Refused with the list."""
-        users = list(used_by(self.word, row.id))
+        self.record_deleted(row, list(used_by(self.word, row.id)))
+        numbering.free(self.word, row.id)
+        db.session.delete(row)
+        db.session.flush()
+
+    def record_deleted(self, row: Any, users: "list[tuple[Resource, Any]]") -> None:
+        """Write down that the row goes. Raises Refused when somebody points at it, or when its own rule keeps it."""
         if users:
             raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
@@ -189,9 +209,6 @@ class Resource:
             row.check_delete()
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
                        pending=self.applies, secrets=self.secrets_of(row))
-        numbering.free(self.word, row.id)
-        db.session.delete(row)
-        db.session.flush()
 
     def _store(self, row: Any, check: bool = True) -> None:
         """Check the row's own rules, uniqueness and numbers, and write it."""

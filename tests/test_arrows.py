@@ -9,7 +9,7 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "lanes", "links", "live", "many", "masks", "numbering", "numbers",
-    "planned", "resource", "settings",
+    "planned", "resource", "settings", "undo",
 }
 OVER_TELEPHONY = {"front_door", "processes", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
 ROOF = {"app", "applying", "cli", "config_files", "events", "first_start", "records", "resources"}

@@ -32,7 +32,6 @@ STATES = {
 OPEN = (MAPPING, WAITING, CHECKING, CHECKED, ASKED, STORING)
 MOVES = (WAITING, CHECKING, ASKED, STORING)
 RUNS = {WAITING: CHECKING, ASKED: STORING}  # what a worker makes of it
-JOBS = {WAITING: "jobs.imports.check", ASKED: "jobs.imports.store_rows"}
 
 OPEN_HOURS = 24            # a file nobody decides about is removed after so long: it may hold passwords
 KEPT_DAYS = 7              # what an import did is kept so long; the changes stay in the audit trail
@@ -126,7 +125,7 @@ def bring(resource: Resource, user_id: int, address: str, name: str, data: bytes
     user = db.session.get_one(User, user_id, with_for_update=True)  # two requests of one person are counted one after another
     is_open = select(func.count()).where(Import.user_id == user.id, Import.state.in_(OPEN), Import.expires_at > ground.now())
     if (db.session.scalar(is_open) or 0) >= MOST_OPEN:
-        raise Refused(_("%(count)s of your imports are still open. Finish or cancel one first.", count=MOST_OPEN), link="/imports")
+        raise Refused(_("%(count)s of your imports are still open. Finish or cancel one first.", count=MOST_OPEN))
     file = f"{secrets.token_hex(16)}.csv"
     path = folder() / file
     path.touch(mode=0o600)
@@ -170,7 +169,14 @@ def _step(row: Import, before: tuple[str, ...], after: str, **values: Any) -> No
     if not db.session.execute(mine.values(state=after, beat_at=ground.now(), **values)).rowcount:  # type: ignore[attr-defined]
         raise Refused(_("This import is already further. Look at it again."))
     db.session.refresh(row)
-    lanes.put("default", JOBS[after], row.id)
+    _put(row.id, after)
+
+
+def _put(import_id: int, asked: str) -> None:
+    if asked == WAITING:
+        lanes.put("default", "jobs.imports.check", import_id)
+    else:
+        lanes.put("default", "jobs.imports.store_rows", import_id)
 
 
 def ask_to_stop(import_id: int) -> None:
@@ -268,7 +274,7 @@ def _put_again(row: Import) -> None:
         row.state, row.beat_at, row.file = FAILED, ground.now(), ""
         return
     row.state, row.beat_at = asked, ground.now()  # whoever still believes to have it cannot finish: see run_count
-    lanes.put("default", JOBS[asked], row.id)
+    _put(row.id, asked)
 
 
 def take_generated(row: Import) -> list[list[str]]:
