@@ -7,6 +7,7 @@ pairs and lines inside a row as the site file has them, in JSON; a destination a
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask_babel import force_locale
@@ -76,18 +77,26 @@ def in_languages(say: Callable[[], Any]) -> list[str]:
     return found
 
 
+def _label(kind: Choice | Words, word: str) -> Any:
+    return kind.labels[word]
+
+
+def _label_of_type(kind: Destination, word: str) -> Any:
+    return kind.labels().get(word, word)
+
+
 def _words(kind: Choice | Words) -> dict[str, str]:
     """Folded word or label → word."""
     known: dict[str, str] = {}
     for word in kind.labels:
-        for label in [*in_languages(lambda w=word: kind.labels[w]), word]:
+        for label in [*in_languages(partial(_label, kind, word)), word]:
             if csv_files.folded(label):
                 known[csv_files.folded(label)] = word
     return known | {csv_files.folded(word): word for word in kind.labels if word}
 
 
 def _boolean(text: str, reader: Reader) -> Any:
-    word = csv_files.folded(text)
+    word = text.strip().casefold().replace("ã", "a")
     if word in YES or word in NO:
         return word in YES
     return reader.refuse(_("“%(text)s” is neither yes nor no.", text=text))
@@ -107,7 +116,7 @@ def _list(text: str, reader: Reader, known: dict[str, str]) -> Any:
 def _destination(kind: Destination) -> Reading:
     known: dict[str, str] = {}
     for word in kind.types:
-        for label in [word, *in_languages(lambda w=word: kind.labels().get(w, w))]:
+        for label in [word, *in_languages(partial(_label_of_type, kind, word))]:
             known[csv_files.folded(label)] = word
 
     def read(text: str, reader: Reader) -> Any:

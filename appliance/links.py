@@ -14,7 +14,6 @@ from werkzeug.datastructures import MultiDict
 from appliance import resource as resources
 from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader, is_plain
 
-
 _remembered: ContextVar[tuple[str, dict[tuple[str, Any], Any]] | None] = ContextVar("remembered", default=None)
 
 

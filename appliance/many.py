@@ -63,7 +63,8 @@ class Many:
 
     def load(self, ids: Iterable[int], secrets: Iterable[str] = ()) -> dict[int, Any]:
         """Rows by id, with the named secrets opened."""
-        model, wanted, found = self.resource.model, sorted(set(ids)), {}
+        model, wanted = self.resource.model, sorted(set(ids))
+        found: dict[int, Any] = {}
         opened = [undefer(getattr(model, self.resource.fields[name].attr)) for name in secrets]
         for place in range(0, len(wanted), PIECE):
             query = select(model).where(model.id.in_(wanted[place:place + PIECE])).options(*opened)

@@ -24,6 +24,7 @@ from appliance.reports import model as report_files
 from web import api, apply, assets, audit, bulk, crud, formats, htmx, jobs, login, menu, now, recordings, search, undo
 from web.calls import api as calls_api
 from web.calls import routes as calls
+from web.imports import api as imports_api
 from web.imports import routes as imports
 from web.limits import limiter
 from web.reports import routes as reports
@@ -32,7 +33,7 @@ from web.sessions import QUIET, Sessions
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, apply.pages, audit.pages,
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages, apply.pages, audit.pages,
     undo.pages, jobs.pages,
 ]
 
@@ -77,6 +78,7 @@ def create_app() -> Flask:
     for resource in resources.TABLE.values():
         app.register_blueprint(crud.blueprint(resource))
         app.register_blueprint(imports.blueprint(resource))
+        app.register_blueprint(imports_api.blueprint(resource))
         app.register_blueprint(bulk.blueprint(resource))
     for pages in SCREENS:
         app.register_blueprint(pages)

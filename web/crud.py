@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 

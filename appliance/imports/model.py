@@ -229,7 +229,7 @@ def progress_of(import_id: int) -> tuple[int, int] | None:
     """(rows done, rows) of a run in progress, None when no worker has it."""
     with lanes.needs_redis(), lanes.connection() as store:
         found = store.get(_key(import_id, "progress"))
-    return tuple(json.loads(found)) if found else None  # type: ignore[arg-type]
+    return tuple(json.loads(found)) if found else None
 
 
 def is_alive(import_id: int) -> bool:

@@ -135,7 +135,7 @@ class _Work:
         """The row each line speaks of, None where there is none yet."""
         ids = [SINGLE_ID if self.resource.single else self.many.id_of(line.key) for line in lines]
         found = self.many.load((row_id for row_id in ids if row_id), [name for name, spec in self.fields.items() if spec.kind.secret])
-        return [found.get(row_id) for row_id in ids]
+        return [found.get(row_id or 0) for row_id in ids]
 
     def store(self, line: Line, row: Any) -> None:
         """One line; what it refuses is noted and leaves no trace."""
@@ -185,7 +185,9 @@ class _Work:
         values = {name: value for name, value in line.values.items() if name not in wrong}
         further = Reader()
         self.resource.read(values, further, new=new)
-        reader.problems += [problem for problem in further.problems if problem.path[0] not in wrong]
+        fields = self.resource.fields
+        unsaid = {name for name, spec in fields.items() if spec.kind.secret and name not in values}  # generated, or the row's own rule asks
+        reader.problems += [problem for problem in further.problems if problem.path[0] not in wrong | unsaid]
         messages: dict[str, str] = {}
         for problem in reader.problems:
             messages.setdefault("-".join(map(str, problem.path)), problem.text)

@@ -216,7 +216,7 @@ def _facts(row: Import) -> dict[str, Any]:
         "is_secret": columns.is_secret, "expires_at": row.expires_at, "shown_faults": SHOWN_FAULTS,
     }
     if row.state in MOVES:
-        facts["done"] = _progress(row)
+        facts["done"] = progress(row)
     if choosing:
         sheet = csv_files.read(model.content(row))
         facts["samples"] = columns.samples(resource, sheet)
@@ -227,7 +227,8 @@ def _facts(row: Import) -> dict[str, Any]:
     return facts
 
 
-def _progress(row: Import) -> tuple[int, int]:
+def progress(row: Import) -> tuple[int, int]:
+    """(rows done, rows) of an import a worker has."""
     try:
         return model.progress_of(row.id) or (0, max(1, row.row_count))
     except Busy:
