@@ -22,11 +22,13 @@ PIECE = 250  # rows written, or read, at once
 class Many:
     """A door for many rows of one resource in one transaction; nobody else may write this resource's rows meanwhile.
 
-    A row that is refused leaves no trace, and the others go on. What was made gets its id with `flush`.
+    A row that is refused leaves no trace, and the others go on. What was made gets its id with `flush`. A dry run writes nothing at all
+    where no rule of the model asks the database for other rows; elsewhere it writes, and the caller rolls back.
     """
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, *, dry: bool = False) -> None:
         self.resource = resource
+        self.dry = dry and not hasattr(resource.model, "check")
         columns = inspect(resource.model).columns
         self._unique = [spec for spec in resource.fields.values() if columns[spec.attr].unique]
         self._taken = {spec.attr: self._values_of(spec) for spec in self._unique}
@@ -48,8 +50,10 @@ class Many:
     @contextmanager
     def open(self) -> Iterator["Many"]:
         """Rows are written inside, and all of them are in the transaction at its end."""
-        with links.remembering(self.resource.word):
+        with links.remembering(self.resource.word), db.session.no_autoflush if self.dry else nullcontext():
             yield self
+            if self.dry:
+                return
             self.flush()
             db.session.flush()
 
@@ -85,6 +89,8 @@ class Many:
             self._taken[spec.attr][getattr(row, spec.attr)] = row
         for number in self._numbers_of(row):
             self._numbers[number] = Number(number=number, word=self.resource.word, row_id=0, owner=self.resource.owner(row)[:200])
+        if self.dry:
+            return row
         self._new.append(row)
         db.session.add(row)
         if len(self._new) >= PIECE:
@@ -107,9 +113,11 @@ class Many:
             except Exception:
                 db.session.expire(row)
                 raise
-        self._claim(row)
         for spec in self._unique:
             self._taken[spec.attr][getattr(row, spec.attr)] = row.id
+        if self.dry:
+            return True
+        self._claim(row)
         return self.resource.record_updated(row, before, secret)
 
     def took_in(self, row: Any) -> None:

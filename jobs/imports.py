@@ -9,9 +9,11 @@ from typing import Any
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from appliance import applying, changes, csv_files, live
+from appliance import db as ground
 from appliance.changes import Actor
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -28,7 +30,7 @@ def check(import_id: int) -> None:
     with _taken(import_id, WAITING) as run:
         if not run:
             return
-        outcome = _work(import_id)
+        outcome = _work(import_id, dry=True)
         db.session.rollback()
         _end(import_id, run, **_found(outcome), state=CHECKED)
 
@@ -98,7 +100,7 @@ def _taken(import_id: int, asked: str) -> Iterator[int]:
         model.let_go(import_id)
 
 
-def _work(import_id: int) -> Outcome:
+def _work(import_id: int, *, dry: bool = False) -> Outcome:
     """Go through the file, writing into the open transaction. Raises Refused when the person may not (any more)."""
     row = db.session.get_one(Import, import_id)
     user = db.session.get(User, row.user_id)
@@ -108,7 +110,9 @@ def _work(import_id: int) -> Outcome:
     db.session.rollback()
     sheet = csv_files.read(data)
     total = len(sheet.rows)
-    return store.run(resource, sheet, mapping, lambda done: model.progress(import_id, done, total))
+    if dry and not hasattr(resource.model, "check"):
+        ground.read_only()
+    return store.run(resource, sheet, mapping, lambda done: model.progress(import_id, done, total), dry=dry)
 
 
 def _found(outcome: Outcome) -> dict[str, Any]:
@@ -126,8 +130,7 @@ def _end(import_id: int, run: int, **values: Any) -> None:
 
 def _failed(import_id: int, run: int, reason: str) -> None:
     db.session.rollback()
-    row = db.session.get(Import, import_id)
-    if row and model.finish(import_id, run, state=FAILED, reason=reason[:300], **model.over()):
-        file = row.file
+    file = db.session.scalar(select(Import.file).where(Import.id == import_id))
+    if file and model.finish(import_id, run, state=FAILED, reason=reason[:300], **model.over()):
         db.session.commit()
         (model.folder() / file).unlink(missing_ok=True)

@@ -33,7 +33,7 @@ def pieces(resource: Resource, query: Select[Any], *, by_label: bool = True) -> 
     code = secrets.token_hex(3).upper()
     broken = _("#ERRO;The file is not complete. Ask for it again, or tell support this code: %(code)s", code=code)
     try:
-        for piece in db.session.scalars(query.execution_options(yield_per=PIECE)).unique().partitions(PIECE):
+        for piece in db.session.scalars(query.execution_options(yield_per=PIECE)).partitions(PIECE):
             yield _lines(shown, piece).encode()
     except Exception:  # the edge: the answer has begun, so the file itself must say it
         log.exception("%s: %s", resource.word, broken)

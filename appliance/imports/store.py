@@ -56,10 +56,14 @@ class Line:
     problems: list[Problem]
 
 
-def run(resource: Resource, sheet: Sheet, mapping: dict[str, int], advance: Callable[[int], bool] = lambda _done: True) -> Outcome:
-    """Create or change a row for each line; bad lines are in `faults` and leave no trace. Raises Stopped when `advance` says no."""
+def run(resource: Resource, sheet: Sheet, mapping: dict[str, int], advance: Callable[[int], bool] = lambda _done: True, *,
+        dry: bool = False) -> Outcome:
+    """Create or change a row for each line; bad lines are in `faults` and leave no trace. Raises Stopped when `advance` says no.
+
+    The caller rolls a `dry` run back; where it can, it does not even begin to write, so that nobody waits for it.
+    """
     outcome = Outcome(faults=list(sheet.faults))
-    work = _Work(resource, sheet, mapping, outcome)
+    work = _Work(resource, sheet, mapping, outcome, dry)
     lines, done = work.read(), 0
     with work.many.open():
         for place in range(0, len(lines), PIECE):
@@ -78,8 +82,9 @@ def run(resource: Resource, sheet: Sheet, mapping: dict[str, int], advance: Call
 class _Work:
     """One run over a file."""
 
-    def __init__(self, resource: Resource, sheet: Sheet, mapping: dict[str, int], outcome: Outcome) -> None:
-        self.resource, self.sheet, self.mapping, self.outcome, self.many = resource, sheet, mapping, outcome, Many(resource)
+    def __init__(self, resource: Resource, sheet: Sheet, mapping: dict[str, int], outcome: Outcome, dry: bool) -> None:
+        self.resource, self.sheet, self.mapping, self.outcome = resource, sheet, mapping, outcome
+        self.many = Many(resource, dry=dry)
         self.fields = {name: resource.fields[name] for name in mapping}
         self.counts = {CREATED: 0, CHANGED: 0}
         self.readings = {name: cells.reading(spec) for name, spec in self.fields.items()}
