@@ -4,9 +4,10 @@ from flask import Flask
 from flask_babel import Babel
 
 from appliance import db, settings
+from appliance.cells import LANGUAGES
 
+__all__ = ["LANGUAGES", "bare_app"]
 WEB = settings.CHECKOUT / "web"
-LANGUAGES = ("pt_BR", "en")
 
 
 def bare_app(locale_selector: object = None, database_url: str = "") -> Flask:

@@ -1,6 +1,8 @@
 """Who changed which row, when, from what to what; which changes are not yet in force."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +29,8 @@ class Actor:
 
 NOBODY = Actor()
 actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
+batch: ContextVar[str] = ContextVar("batch", default="")  # many writes of one act (an import, a bulk edit) bear one name
+undoing: ContextVar[int | None] = ContextVar("undoing", default=None)  # the change that the writes of this moment take back
 
 
 class Change(Base):
@@ -47,6 +51,8 @@ class Change(Base):
     sealed: Mapped[str | None] = mapped_column(Text)      # secrets of a deleted row, so that a rollback can bring it back
     pending: Mapped[bool] = mapped_column(index=True)      # not yet in force in Asterisk
     revision: Mapped[int | None]                           # the revision that put it in force
+    batch: Mapped[str] = mapped_column(String(40), index=True, server_default="", default="")   # "import-12": what was done at once
+    undoes: Mapped[int | None] = mapped_column(index=True)  # the change this one took back
 
 
 def record(word: str, row_id: int, title: str, action: str, before: dict[str, Any], after: dict[str, Any],
@@ -56,8 +62,18 @@ def record(word: str, row_id: int, title: str, action: str, before: dict[str, An
     db.session.add(Change(
         at=ground.now(), user_id=who.user_id, user_name=who.name, address=who.address, word=word, row_id=row_id,
         row_title=title[:200], action=action, before=before, after=after, pending=pending,
-        sealed=ground.seal(json.dumps(secrets)) if secrets else None,
+        sealed=ground.seal(json.dumps(secrets)) if secrets else None, batch=batch.get(), undoes=undoing.get(),
     ))
+
+
+@contextmanager
+def together(name: str) -> Iterator[None]:
+    """Every change recorded inside belongs to one act, which can be taken back as a whole."""
+    token = batch.set(name)
+    try:
+        yield
+    finally:
+        batch.reset(token)
 
 
 def pending() -> list[Change]:
@@ -104,6 +120,11 @@ def secrets_of_deleted(word: str, row_id: int) -> dict[str, str]:
     ).order_by(Change.id.desc()).limit(1)
     sealed = db.session.scalar(query)
     return json.loads(ground.unseal(sealed)) if sealed else {}
+
+
+def opened(change: Change) -> dict[str, str]:
+    """{attr: stored} of the secrets a deletion kept sealed; empty when it had none."""
+    return json.loads(ground.unseal(change.sealed)) if change.sealed else {}
 
 
 def forget_old() -> int:

@@ -84,6 +84,8 @@ def read(content: bytes, *, head: bool = True, most_rows: int = MOST_ROWS, large
         raise Refused(_("The file is empty."))
     if head and not records:
         raise Refused(_("line %(line)s: %(text)s", line=faults[0].line, text=faults[0].text))
+    if records and records[-1][1][0] == BROKEN:
+        raise Refused(_("The export of this file broke off in the middle. Export it again."))
     headings = _headings(records.pop(0)[1]) if head else [str(number) for number in range(1, max(len(cells) for _line, cells in records) + 1)]
     if not records and not faults:
         raise Refused(_("The file has a head and no row below it."))
@@ -185,6 +187,7 @@ def _take(sheet: Sheet, line: int, cells: list[str], exact: bool) -> None:
 
 _EXPONENT = re.compile(r"[+-]?\d+(?:[.,]\d*)?\s?[eE][+-]\d{1,3}")
 _ERROR = re.compile(r"#(?:N/[AD]|N[OÚU]ME?\?|NAME\?|REF!|VALOR!|VALUE!|DIV/0!|N[ÚU]M!|NULL?O?!|####+)")
+BROKEN = "#ERRO"  # first cell of the last line of a file whose export broke off
 _GUARDED = FORMULA | frozenset("'0123456789")
 
 

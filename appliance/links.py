@@ -1,7 +1,9 @@
 """Kinds of field that point at other rows: one row, several rows, a destination, and lines inside a row."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from flask_babel import gettext as _
@@ -12,22 +14,42 @@ from werkzeug.datastructures import MultiDict
 from appliance import resource as resources
 from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader, is_plain
 
+_remembered: ContextVar[tuple[str, dict[tuple[str, Any], Any]] | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remembering(word: str) -> Iterator[None]:
+    """Inside, only rows of `word` are written, so keys and ids of all others are asked of the database once."""
+    token = _remembered.set((word, {}))
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def _once(word: str, what: Any, ask: Callable[[], Any]) -> Any:
+    held = _remembered.get()
+    if held is None or held[0] == word:
+        return ask()
+    if (word, what) not in held[1]:
+        held[1][word, what] = ask()
+    return held[1][word, what]
+
 
 def _find(word: str, key: Any, reader: Reader) -> int | None:
-    resource = resources.TABLE[word]
-    row = resource.find(key) if is_plain(key) else None
-    if row is None:
-        reader.refuse(_("There is no %(one)s “%(key)s”.", one=str(resource.one), key=key))
-        return None
-    return int(row.id)
+    found: int | None = _once(word, f"={key}", lambda: getattr(resources.TABLE[word].find(key), "id", None)) if is_plain(key) else None
+    if found is None:
+        reader.refuse(_("There is no %(one)s “%(key)s”.", one=str(resources.TABLE[word].one), key=key))
+    return found
 
 
 def _key(word: str, row_id: int | None) -> str | None:
-    if row_id is None:
-        return None
-    resource = resources.TABLE[word]
-    row = resource.get(row_id)
-    return str(getattr(row, resource.fields[resource.key].attr)) if row else None
+    def ask() -> str | None:
+        resource = resources.TABLE[word]
+        row = resource.get(row_id) if row_id is not None else None
+        return str(getattr(row, resource.fields[resource.key].attr)) if row else None
+
+    return _once(word, row_id, ask)
 
 
 class Reference(LinkedKind):

@@ -29,14 +29,16 @@ def claim(word: str, row_id: int, owner: str, numbers: list[str]) -> None:
     for number in numbers:
         holder = db.session.get(Number, number)
         if holder and (holder.word, holder.row_id) != (word, row_id):
-            raise Refused(
-                _("The number %(number)s is already used by %(owner)s. Choose another number or change that one.",
-                  number=number, owner=holder.owner),
-                link=f"/{holder.word}/{holder.row_id}",
-            )
+            refuse(holder)
     free(word, row_id)
     db.session.add_all(Number(number=number, word=word, row_id=row_id, owner=owner[:200]) for number in numbers)
     db.session.flush()
+
+
+def refuse(holder: Number) -> None:
+    """Raises Refused: somebody has the number."""
+    raise Refused(_("The number %(number)s is already used by %(owner)s. Choose another number or change that one.", number=holder.number,
+                    owner=holder.owner), link=f"/{holder.word}/{holder.row_id}" if holder.row_id else "")
 
 
 def free(word: str, row_id: int) -> None:

@@ -6,6 +6,7 @@ audit and numbering guard all of them.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import cached_property
@@ -139,7 +140,7 @@ class Resource:
                 reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
         stored = {}
         for name, spec in self.fields.items():
-            value = values.get(name, spec.initial() if new else MISSING)
+            value = values[name] if name in values else spec.initial() if new else MISSING
             if name in later:
                 stored[spec.attr] = spec.kind.empty
             elif value is not MISSING:
@@ -161,21 +162,26 @@ class Resource:
         What was generated for it (passwords) is in `row.generated`, name → clear text, to be shown once. Fields named in
         `later` are left empty, and the row's own rules wait for the `update(…, fresh=True)` that fills them.
         """
+        row = self.build(values, later)
+        self._store(row, check=not later)
+        self.record_created(row)
+        self._replace_lists(row, row.lines)
+        return row
+
+    def build(self, values: dict[str, Any], later: Set[str] = frozenset()) -> Any:
+        """A row from outside values, not checked and not stored yet; its long lists wait in `row.lines`. Raises Refused with a
+        message per field."""
         reader = Reader()
         generated = {name: spec.kind.generate() for name, spec in self.fields.items()
                      if _generated(spec) and not values.get(name)}
-        values = values | generated
-        stored = self.read(values, reader, new=True, later=later)
-        self._refuse_misplaced(None, values, reader)
-        lists = self._read_lists(values, reader)
+        stored = self.read(values | generated, reader, new=True, later=later)
+        self._refuse_misplaced(None, values | generated, reader)
+        lines = self._read_lists(values, reader)
         _raise(reader.problems)
         row = self.model(**stored)
         if self.single:
             row.id = SINGLE_ID
-        self._store(row, check=not later)
-        row.generated = generated | getattr(row, "generated", {})
-        self._record(row, changes.CREATED, {}, self._auditable(row))
-        self._replace_lists(row, lists)
+        row.generated, row.lines = generated, lines
         return row
 
     def update(self, row: Any, values: dict[str, Any], *, fresh: bool = False) -> bool:
@@ -183,27 +189,57 @@ class Resource:
 
         Raises Refused with a message per field; the row then holds what was refused, so the caller rolls back.
         """
+        before, secret = self.put(row, values)
+        replaced: bool = row.replaced
+        if not db.session.is_modified(row) and not fresh:
+            return replaced
+        self._store(row)
+        return self.record_updated(row, before, secret, fresh=fresh) or replaced
+
+    def bring_back(self, row_id: int, values: dict[str, Any], secrets: dict[str, str]) -> Any:
+        """A deleted row as it was, under the same id, with its secrets ({attr: stored}). Raises Refused when it no longer fits."""
+        if self.get(row_id) is not None:
+            raise Refused(_("%(row)s is there again.", row=self.title(self.get(row_id))), link=self.path(row_id))
+        row = self.build({name: value for name, value in values.items() if name in self.fields})
+        row.id = row_id
+        for attr, value in secrets.items():
+            setattr(row, attr, value)
+        known = {name for name, spec in self.fields.items() if spec.attr in secrets}
+        row.generated = {name: clear for name, clear in row.generated.items() if name not in known}
+        self._store(row)
+        self.record_created(row)
+        return row
+
+    def put(self, row: Any, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Set a row's fields, neither checked nor stored: (what it showed before, {secret: “changed”}). Raises Refused per field.
+
+        `row.replaced` says whether lines of a long list changed.
+        """
         reader = Reader()
         stored = self.read(values, reader, new=False)
         self._refuse_misplaced(row, values, reader)
         lists = self._read_lists(values, reader)
         _raise(reader.problems)
-        replaced = self._replace_lists(row, lists)
+        row.replaced = self._replace_lists(row, lists)
         before = self._auditable(row)
         same = {spec.attr for name, spec in self.fields.items()
                 if name in values and spec.kind.unchanged(getattr(row, spec.attr), values[name])}
         for attr, value in stored.items():
             if attr not in same and getattr(row, attr) != value:
                 setattr(row, attr, value)
-        if not db.session.is_modified(row) and not fresh:
-            return replaced
-        self._store(row)
+        return before, {spec.name: "changed" for spec in self.fields.values()
+                        if spec.kind.secret and spec.attr in stored and spec.attr not in same}
+
+    def record_created(self, row: Any) -> None:
+        """Write down that the row was made."""
+        self._record(row, changes.CREATED, {}, self._auditable(row))
+
+    def record_updated(self, row: Any, before: dict[str, Any], secret: dict[str, str], *, fresh: bool = False) -> bool:
+        """Write down what differs from `before`; False for a fresh row that shows nothing new."""
         after = self._auditable(row)
         differing = [name for name in after if before[name] != after[name]]
         if fresh and not differing:
-            return replaced
-        secret = {spec.name: "changed" for spec in self.fields.values()
-                  if spec.kind.secret and spec.attr in stored and spec.attr not in same}
+            return False
         self._record(row, changes.UPDATED, {name: before[name] for name in differing},
                      {name: after[name] for name in differing} | secret)
         return True
@@ -229,7 +265,13 @@ class Resource:
 
     def delete(self, row: Any) -> None:
         """Remove a row, unless another still points at it. Raises Refused with the list."""
-        users = list(used_by(self.word, row.id))
+        self.record_deleted(row, list(used_by(self.word, row.id)))
+        numbering.free(self.word, row.id)
+        db.session.delete(row)
+        db.session.flush()
+
+    def record_deleted(self, row: Any, users: "list[tuple[Resource, Any]]") -> None:
+        """Write down that the row goes. Raises Refused when somebody points at it, or when its own rule keeps it."""
         if users:
             raise Refused(_("%(row)s is still used by: %(users)s. Change those first.", row=self.title(row),
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
@@ -237,9 +279,6 @@ class Resource:
             row.check_delete()
         changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
                        pending=self.applies, secrets=self.secrets_of(row))
-        numbering.free(self.word, row.id)
-        db.session.delete(row)
-        db.session.flush()
 
     def _read_lists(self, values: dict[str, Any], reader: Reader) -> dict[str, Any]:
         return {name: one.read(values[name], reader.at(name)) for name, one in self.long_lists.items() if name in values}
@@ -257,17 +296,32 @@ class Resource:
         db.session.flush()
         numbers = getattr(row, "numbers", None)
         if numbers:
-            try:
-                numbering.claim(self.word, row.id, f"{self.one} {self.title(row)}", numbers())
-            except Refused as why:
-                raise Refused(str(why), field=self.number_field, link=why.link) from why
+            with self.at_number():
+                numbering.claim(self.word, row.id, self.owner(row), numbers())
         if hasattr(row, "stored"):
             row.stored()
+
+    def owner(self, row: Any) -> str:
+        """How the numbering names who has a number."""
+        return f"{self.one} {self.title(row)}"
+
+    @contextmanager
+    def at_number(self) -> Iterator[None]:
+        """A clash of numbers is shown at the field of the number."""
+        try:
+            yield
+        except Refused as why:
+            raise Refused(str(why), field=self.number_field, link=why.link) from why
 
     @property
     def number_field(self) -> str:
         """The field a clash of numbers is shown at."""
         return next((name for name in ("number", "username", "rules") if name in self.fields), self.key)
+
+    def refuse_twin(self, spec: Field, value: Any, twin: Any) -> None:
+        """Raises Refused: another row has this name or number."""
+        raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
+                        title=self.title(twin)), field=spec.name, link=self.path(twin.id) if twin.id else "")
 
     def check_unique(self, row: Any) -> None:
         """Raises Refused when another row has a name or number of this one."""
@@ -278,8 +332,7 @@ class Resource:
                 continue
             twin = db.session.scalar(select(self.model).where(column == value, self.model.id != (row.id or 0)))
             if twin:
-                raise Refused(_("“%(value)s” is already used by %(one)s %(title)s. Choose another, or change that one.", value=value, one=self.one,
-                                title=self.title(twin)), field=spec.name, link=self.path(twin.id))
+                self.refuse_twin(spec, value, twin)
 
     def _auditable(self, row: Any) -> dict[str, Any]:
         return self.show(row)

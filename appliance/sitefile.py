@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from io import StringIO
+from secrets import token_hex
 from typing import Any
 
 from flask_babel import gettext as _
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from appliance import planned
+from appliance import changes, planned
 from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
@@ -134,7 +135,12 @@ def load(text: str, *, skip_unavailable: bool = False, replace: bool = False) ->
     The caller commits, or rolls back (dry run, mistakes). Sections that are absent are untouched; with `replace` rows that
     a present section does not name are deleted.
     """
-    document, report = read(text), Report()
+    with changes.together(f"site-{token_hex(8)}"):
+        return _load(read(text), skip_unavailable, replace)
+
+
+def _load(document: Document, skip_unavailable: bool, replace: bool) -> Report:
+    report = Report()
     if skip_unavailable:
         _Pruning(document, report).run()
     mistakes = [

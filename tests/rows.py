@@ -11,6 +11,7 @@ from appliance.calls.totals import CallHour, CallTotal
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.extension_classes import model as classes
+from appliance.imports.model import Import
 from appliance.recording_policy.model import RecordingPolicy
 from appliance.recordings.check import RecordingCheck
 from appliance.recordings.model import Recording
@@ -26,6 +27,7 @@ def first_start_rows() -> None:
     """Every row of every resource goes; the company, the SIP page and the class Padrão are made anew. Commits."""
     db.session.rollback()
     db.session.execute(delete(Token))
+    db.session.execute(delete(Import))
     for resource in reversed(in_dependency_order()):
         db.session.execute(delete(resource.model))
     for table in (

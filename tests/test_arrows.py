@@ -8,8 +8,8 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "audio", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "masks",
-    "numbering", "numbers", "planned", "resource", "settings",
+    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "many",
+    "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
 }
 OVER_TELEPHONY = {"front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
 ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "events", "first_start", "prompts", "records", "resources", "sounds"}

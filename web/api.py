@@ -20,6 +20,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import Resource
 from web import crud, panel
+from web.imports import routes as imports
 from web.login import current_user, needs
 
 MOST_ROWS = 500
@@ -79,7 +80,8 @@ def connect(app: Flask) -> None:
     app.add_url_rule("/api/v1/openapi.json", "openapi", needs("")(lambda: jsonify(spec.spec)))
 
 
-def _described(function: Any, name: str, tag: str, sent: Any, *answers: Any, **more: Any) -> Any:
+def described(function: Any, name: str, tag: str, sent: Any, *answers: Any, **more: Any) -> Any:
+    """A view with its place in the description: what is sent, and (status, shape) of its answers."""
     function.__name__, function.__doc__ = name, more.get("doc", "")
     documented = Answers(**{code: model for code, model in answers})
     return spec.validate(json=sent, resp=documented, tags=[tag], skip_validation=True)(function)
@@ -92,15 +94,16 @@ def _blueprint(resource: Resource) -> Blueprint:
     wrong = (("HTTP_401", Problem), ("HTTP_403", Problem), ("HTTP_404", Problem), ("HTTP_422", Problem))
 
     def add(rule: str, method: str, view: Any, name: str, doc: str, body: Any, *answers: Any) -> None:
-        described = _described(view, name, tag, body, *answers, *wrong, doc=doc)
-        api.add_url_rule(rule, f"{method.lower()}_{name}", guard(described), methods=[method])
+        told = described(view, name, tag, body, *answers, *wrong, doc=doc)
+        api.add_url_rule(rule, f"{method.lower()}_{name}", guard(told), methods=[method])
 
     if resource.single:
-        add("", "GET", lambda: jsonify(_shown(resource, _single(resource))), f"{tag}_show", "The one row.", None, ("HTTP_200", row))
+        add("", "GET", lambda: imports.download(resource, by_label=False) if request.args.get("format") == "csv" else
+            jsonify(_shown(resource, _single(resource))), f"{tag}_show", "The one row.", None, ("HTTP_200", row))
         add("", "PATCH", lambda: _write(resource, _single(resource)), f"{tag}_change", "Change fields.", sent, ("HTTP_200", row))
         return api
     add("", "GET", lambda: _list(resource), f"{tag}_list",
-        "Rows; `q` searches, filters by field name, `sort`, `after` and `limit` page.", None, ("HTTP_200", page))
+        "Rows; `q` searches, filters by field name, `sort`, `after` and `limit` page. `format=csv`: all rows of the search as a file.", None, ("HTTP_200", page))
     add("", "POST", lambda: _write(resource, None), f"{tag}_create", "A new row.", sent, ("HTTP_201", row))
     add("/<int:row_id>", "GET", lambda row_id: jsonify(_shown(resource, crud.row_of(resource, row_id))), f"{tag}_show", "One row.",
         None, ("HTTP_200", row))
@@ -120,6 +123,8 @@ def _shown(resource: Resource, row: Any) -> dict[str, Any]:
 
 
 def _list(resource: Resource) -> ResponseReturnValue:
+    if request.args.get("format") == "csv":
+        return imports.download(resource, by_label=False)
     limit = min(request.args.get("limit", crud.PAGE_ROWS, type=int), MOST_ROWS)
     page = crud.listing(resource, MultiDict(request.args), max(1, limit))
     return jsonify(rows=[_shown(resource, row) for row in page.rows], count=page.count, next=page.after or None)
@@ -189,7 +194,7 @@ def _applies() -> Blueprint:
              ("/<int:attempt_id>", "GET", show, "apply_show", "How an attempt goes.", None, ("HTTP_200", AttemptOut)),
              ("/pending", "GET", waiting, "apply_pending", "Changes not yet in force.", None, ("HTTP_200", None))]
     for rule, method, view, name, doc, body, answer in views:
-        api.add_url_rule(rule, name, guard(_described(view, name, "apply", body, answer, doc=doc)), methods=[method])
+        api.add_url_rule(rule, name, guard(described(view, name, "apply", body, answer, doc=doc)), methods=[method])
     return api
 
 
@@ -224,8 +229,8 @@ def _now() -> Blueprint:
         return "", 204
 
     wrong = (("HTTP_401", Problem), ("HTTP_403", Problem))
-    seen = _described(show, "now_show", "now", None, ("HTTP_200", NowOut), *wrong, doc="Calls in progress, extensions and trunks.")
-    ended = _described(end, "now_end_call", "now", None, ("HTTP_204", None), *wrong, ("HTTP_404", Problem), ("HTTP_503", Problem),
+    seen = described(show, "now_show", "now", None, ("HTTP_200", NowOut), *wrong, doc="Calls in progress, extensions and trunks.")
+    ended = described(end, "now_end_call", "now", None, ("HTTP_204", None), *wrong, ("HTTP_404", Problem), ("HTTP_503", Problem),
                        doc="End a call in progress.")
     api.add_url_rule("", "show", needs("")(seen), methods=["GET"])  # each part for who may see it; nobody else gets any
     api.add_url_rule("/calls/<call_id>", "end_call", needs("now")(ended), methods=["DELETE"])

@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, g, has_request_context, jsonify, render_template, request, session
+from flask import Flask, Response, current_app, g, has_request_context, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -22,11 +22,15 @@ from appliance.company.model import Company
 from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
-from web import api, apply, assets, audit, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search, unavailable
+from web import (
+    api, apply, assets, audit, bulk, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search, unavailable, undo,
+)
 from web.audio_prompts import routes as audio_prompts
 from web.blacklists import routes as blacklists
 from web.calls import api as calls_api
 from web.calls import routes as calls
+from web.imports import api as imports_api
+from web.imports import routes as imports
 from web.limits import limiter
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
@@ -34,8 +38,8 @@ from web.sessions import QUIET, Sessions
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, blacklists.pages,
-    audio_prompts.pages, apply.pages, audit.pages, jobs.pages, khomp_boards.pages,
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
+    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages,
 ]
 
 POLICY = (
@@ -79,6 +83,9 @@ def create_app() -> Flask:
     app.after_request(_headers)
     for resource in resources.TABLE.values():
         app.register_blueprint(crud.blueprint(resource))
+        app.register_blueprint(imports.blueprint(resource))
+        app.register_blueprint(imports_api.blueprint(resource))
+        app.register_blueprint(bulk.blueprint(resource))
     for pages in SCREENS:
         app.register_blueprint(pages)
     app.add_url_rule("/healthz", "healthz", login.public(_healthz))
@@ -91,7 +98,8 @@ def create_app() -> Flask:
 
 def _only_read() -> None:
     """Reading requests do not wait for writers."""
-    if request.method in ("GET", "HEAD") and request.endpoint not in QUIET:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if (request.method in ("GET", "HEAD") and request.endpoint not in QUIET) or getattr(view, "reads_first", False):
         db.read_only()
 
 
@@ -132,13 +140,13 @@ def _everywhere() -> dict[str, Any]:
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
         "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
-        "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared,
+        "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
         found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "exchange_state": now.exchange_state(),
                   "company": company, "restart_waits": bool(applying.waiting_restart()), "news": report_files.news_of(user) if user.may("reports") else [],
-                  "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
+                  "saved": session.pop("saved", ""), "refused": session.pop("refused", ""), "undo_path": session.pop("undo", "")}
     return found
 
 

@@ -101,12 +101,12 @@ def fields_in_words(resource: resources.Resource | None, change: changes.Change)
     """(label, before, after) of a change's fields."""
     names = list(dict.fromkeys([*change.before, *change.after]))
     fields = resource.fields if resource else {}
-    return [(str(fields[name].label) if name in fields else name, _told(fields.get(name), change.before.get(name)),
-             _told(fields.get(name), change.after.get(name))) for name in names
+    return [(str(fields[name].label) if name in fields else name, told(fields.get(name), change.before.get(name)),
+             told(fields.get(name), change.after.get(name))) for name in names
             if change.before.get(name) not in (None, "", [], {}) or change.after.get(name) not in (None, "", [], {})]
 
 
-def _told(spec: Field | None, value: Any) -> str:
+def told(spec: Field | None, value: Any) -> str:
     """A value as its screen shows it: choices, destinations and lines by their labels."""
     kind = spec.kind if spec else None
     if isinstance(value, bool):
@@ -128,7 +128,7 @@ def _told(spec: Field | None, value: Any) -> str:
 def _line(kind: Rows, one: dict[str, Any]) -> str:
     """A line inside a row: "Mask 9XXXXXXXX, Trunk Operadora"; what is empty or off is left out."""
     said = [(kind.fields[name], value) for name, value in one.items() if name in kind.fields and value not in (None, "", [], False, 0)]
-    return ", ".join(str(spec.label) if value is True else f"{spec.label} {_told(spec, value)}" for spec, value in said)
+    return ", ".join(str(spec.label) if value is True else f"{spec.label} {told(spec, value)}" for spec, value in said)
 
 
 @pages.post("/restart")

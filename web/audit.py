@@ -28,7 +28,13 @@ def show() -> ResponseReturnValue:
     shown = [(change, resources.TABLE.get(change.word)) for change in found[:PAGE_ROWS]]
     return render_template("audit.html", found=[(change, resource, fields_in_words(resource, change)) for change, resource in shown],
                            more=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else None, kept_days=changes.KEPT_DAYS,
+                           undone=_undone([change.id for change, _resource in shown]),
                            words=[(r.word, r.label) for r in resources.TABLE.values()], asked=request.args)
+
+
+def _undone(ids: list[int]) -> set[int]:
+    """Which of these changes were taken back."""
+    return set(db.session.scalars(select(Change.undoes).where(Change.undoes.in_(ids))))
 
 
 @pages.get("/audit.csv")

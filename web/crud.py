@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +40,6 @@ def blueprint(resource: Resource) -> Blueprint:
         add(f"/{resource.word}", "list", lambda: show_list(resource))
         add(f"/{resource.word}/_rows", "rows", lambda: show_list(resource, part=True))
         add(f"/{resource.word}/_options", "options", lambda: options(resource))
-        add(f"/{resource.word}/_delete", "delete_many", lambda: delete_many(resource), "POST")
         add(f"/{resource.word}/new", "new", lambda: show_form(resource, None))
         add(f"/{resource.word}/new", "create", lambda: save(resource, None), "POST")
         add(f"/{resource.word}/<int:row_id>", "edit", lambda row_id: show_form(resource, row_of(resource, row_id)))
@@ -60,8 +58,8 @@ def row_of(resource: Resource, row_id: int) -> Any:
 
 
 def may_write(resource: Resource) -> bool:
-    """Only administrators make or change users (USR-11); elsewhere who sees may write."""
-    return current_user().administrator or resource.word != "users"
+    """Whether the person of this request may make and change its rows."""
+    return current_user().may_write(resource)
 
 
 # ---------------------------------------------------------------------------------------------------------------- lists
@@ -89,11 +87,7 @@ def sortable(resource: Resource) -> list[str]:
 def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listing:
     """The rows the address asks for: q, filters, sort (`-name` for descending), after/before (keyset cursors)."""
     condition = _conditions(resource, arguments)
-    sort = arguments.get("sort", "")
-    name, descending = sort.lstrip("-"), sort.startswith("-")
-    if name not in sortable(resource):
-        name, descending, sort = sortable(resource)[0] if sortable(resource) else "", False, ""
-    column = _comparable(getattr(resource.model, resource.fields[name].attr) if name else resource.model.id)
+    column, descending, sort = _order(resource, arguments)
     query = select(resource.model).where(condition)
     backwards = bool(arguments.get("before"))
     cursor = _read_cursor(arguments.get("before") or arguments.get("after") or "")
@@ -114,6 +108,22 @@ def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listi
     if found and (cursor and (more or not backwards)):
         page.before = _cursor(*found[0])
     return page
+
+
+def _order(resource: Resource, arguments: Any) -> tuple[Any, bool, str]:
+    """(column, descending, sort as it stands in the address) of a list."""
+    sort = arguments.get("sort", "")
+    name, descending = sort.lstrip("-"), sort.startswith("-")
+    if name not in sortable(resource):
+        name, descending, sort = sortable(resource)[0] if sortable(resource) else "", False, ""
+    return _comparable(getattr(resource.model, resource.fields[name].attr) if name else resource.model.id), descending, sort
+
+
+def asked_rows(resource: Resource, arguments: Any) -> Any:
+    """Every row of a search, in its order: what an export or a bulk edit takes."""
+    column, descending, _sort = _order(resource, arguments)
+    query = select(resource.model).where(_conditions(resource, arguments))
+    return query.order_by(column.desc() if descending else column.asc(), resource.model.id)
 
 
 def _comparable(column: Any) -> Any:
@@ -304,22 +314,6 @@ def delete(resource: Resource, row: Any) -> ResponseReturnValue:
         db.session.rollback()
         return _form(resource, row, resource.show(row), {}, why), 422
     session["saved"] = _("%(row)s was deleted.", row=title)
-    return redirect(f"/{resource.word}")
-
-
-def delete_many(resource: Resource) -> ResponseReturnValue:
-    """Remove the chosen rows; all of them or none."""
-    if not may_write(resource):
-        abort(403)
-    rows = [row_of(resource, int(text)) for text in request.form.getlist("row") if re.fullmatch("[0-9]{1,10}", text)]
-    try:
-        for row in rows:
-            resource.delete(row)
-        db.session.commit()
-        session["saved"] = _("%(count)s deleted.", count=len(rows))
-    except Refused as why:
-        db.session.rollback()
-        session["refused"] = str(why)
     return redirect(f"/{resource.word}")
 
 

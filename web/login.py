@@ -26,6 +26,12 @@ def public(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+def reads_first(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view that writes, but looks before: it begins without waiting for another writer, and rolls back before it writes."""
+    view.reads_first = True  # type: ignore[attr-defined]
+    return view
+
+
 def needs(permission: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The view opens for people who may open this menu; "" for everybody who is logged in."""
 

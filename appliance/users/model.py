@@ -161,6 +161,10 @@ class User(Base):
             return True
         return permission in self.permitted()
 
+    def may_write(self, resource: Resource) -> bool:
+        """Whether the person may change its rows: who may open the menu; users are made and changed by administrators only (USR-11)."""
+        return self.administrator or (resource.word != "users" and self.may(resource.permission or resource.word))
+
     def permitted(self) -> set[str]:
         """The menus of a person who is no administrator."""
         if self.modules:

@@ -113,10 +113,27 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-bulk]");
   if (!form) return;
   if (event.target.dataset.all !== undefined) all("[name=row]", form).forEach((box) => { box.checked = event.target.checked; });
-  const count = all("[name=row]:checked", form).length;
-  const bar = form.querySelector(".bulk");
+  const boxes = all("[name=row]", form), count = boxes.filter((box) => box.checked).length;
+  const bar = form.querySelector(".bulk"), whole = bar.querySelector("[data-whole-search]");
+  if (whole) {  // all of the page chosen: all of the search is offered
+    whole.hidden = count < boxes.length;
+    if (whole.hidden) whole.querySelector("input").checked = false;
+  }
+  const every = whole && whole.querySelector("input").checked;
   bar.hidden = count === 0;
-  bar.querySelector("[data-chosen]").textContent = count;
+  bar.querySelector("[data-chosen]").textContent = every ? whole.querySelector("input").dataset.count : count;
+});
+
+// A bulk edit changes the fields that are ticked; giving a value ticks its field.
+document.addEventListener("input", (event) => {
+  const part = event.target.closest("[data-bulk-field]");
+  if (part && event.target.name !== "set") part.querySelector("[name=set]").checked = true;
+});
+
+// The export holds what the list shows, also after a search in place.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-export]"), form = document.querySelector("form.filters");
+  if (link && form) link.href = `${link.pathname}?${new URLSearchParams(Array.from(new FormData(form)).filter(([, value]) => value))}`;
 });
 
 // A new empty choice grows under the last one, so that lists of any length can be made.
