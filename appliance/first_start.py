@@ -11,6 +11,7 @@ from appliance.extension_classes import model as classes
 from appliance.resource import Resource
 from appliance.resources import RESOURCES
 from appliance.revisions.model import newest_number
+from appliance.telephony import prompts
 from appliance.users import model as users
 from appliance.users import password
 
@@ -22,6 +23,7 @@ def prepare() -> None:
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     upgrade(directory=str(MIGRATIONS))
+    prompts.make(machine.asterisk / "data")
     changes.actor.set(changes.Actor(name="bentevi"))
     for resource in RESOURCES:
         if resource.single:

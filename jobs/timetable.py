@@ -19,5 +19,6 @@ TIMETABLE = [
     Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),
     Timed("jobs.recordings.remove_old", "default", at="10 * * * *"),      # the room fills by day too
     Timed("jobs.recordings.verify_all", "default", at="30 5 * * 0"),      # Sundays, 02:30 in São Paulo
+    Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
 ]

@@ -3,6 +3,7 @@
 from sqlalchemy import delete
 
 from appliance import alarms, changes, lanes, numbering
+from appliance.assistant.model import Assistant
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.totals import CallHour, CallTotal
@@ -28,7 +29,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
-            alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
+            Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()

@@ -22,6 +22,7 @@ from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
 from web import api, apply, assets, audit, crud, formats, htmx, jobs, login, menu, now, recordings, search
+from web.assistant import routes as assistant
 from web.calls import api as calls_api
 from web.calls import routes as calls
 from web.limits import limiter
@@ -32,6 +33,7 @@ log = logging.getLogger("bentevi.web")
 
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, apply.pages, audit.pages, jobs.pages,
+    assistant.pages,
 ]
 
 POLICY = (

@@ -24,6 +24,7 @@ from web.login import current_user, needs
 log = logging.getLogger("bentevi.web")
 
 pages = Blueprint("now", __name__)
+PARTS = ("exchange", "calls", "extensions", "trunks")  # channels of the page
 FIRST_STEPS = ("extensions", "trunks", "outbound_routes", "dialing_profiles", "inbound_routes")
 
 
@@ -47,7 +48,7 @@ def parts() -> dict[str, Any]:
     """The first state of the page's parts, by the same templates as every change: element → HTML."""
     picture, known = live.now(), panel.names()
     found: dict[str, Any] = {name: Markup() for name in panel.LISTS}
-    for channel in panel.CHANNELS:
+    for channel in PARTS:
         for item in panel.items(channel, picture, known):
             text = Markup(panel.render(current_app.jinja_env, item))  # rendered by our templates, with their escaping
             found[item.into or item.id] = found.get(item.into or item.id, Markup()) + text

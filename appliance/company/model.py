@@ -12,6 +12,7 @@ from appliance.dialing_profiles.model import DialingProfile
 from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, Name, Numbers, Pattern, Text, Whole, field
 from appliance.links import Reference
+from appliance.numbers import AREA_CODES, COUNTRY
 from appliance.resource import Resource
 
 EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
@@ -77,6 +78,8 @@ class Company(Base):
             if not stdnum_cnpj.is_valid(self.cnpj):
                 raise Refused(_("The check digits of this CNPJ are wrong."), field="cnpj")
             self.cnpj = stdnum_cnpj.format(self.cnpj)
+        if self.country_code == COUNTRY and self.area_code not in AREA_CODES:
+            raise Refused(_("%(code)s is no area code of Brazil.", code=self.area_code), field="area_code")
         if self.timezone not in zoneinfo.available_timezones():
             raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
                           field="timezone")
