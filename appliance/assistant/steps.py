@@ -262,7 +262,8 @@ def dialled(text: str) -> str:
     number = digits(text)
     if number in home.emergency_numbers or number.removeprefix(home.external_line_prefix) in home.emergency_numbers:
         raise Refused(_("Do not test with an emergency number. Use your own mobile."), field="number")
-    bare = national(number, home.country_code)
+    rest = number.removeprefix(home.external_line_prefix)
+    bare = rest if len(rest) in (8, 9) else national(number, home.country_code)
     if len(bare) in (10, 11) and bare.isdigit() and not bare.startswith("0"):
         bare = bare[2:] if bare.startswith(home.area_code) else f"0{bare}"
     if len(bare) < 3 or not bare.isdigit():

@@ -230,7 +230,7 @@ def test_a_second_press_the_back_button_and_a_reload_make_nothing_twice(logged_i
     twice(page)
     me.at("trunk")
     page.go_back()
-    me.fill("Nome 1", "Ana")
+    me.at("extensions")
     me.click("Salvar e continuar")
     me.at("trunk")
     for label, text in (("Endereço (host)", "127.0.0.1"), ("Porta", str(registrar.port)), ("Usuário", "4830139018"), ("Senha", "Certa#2026")):
@@ -268,10 +268,9 @@ def twice(page: Page, action: str = "") -> None:
 def test_a_phone_that_sends_no_sound_is_told_as_one_way_audio(logged_in, phones):
     page, ana = ready(logged_in, phones)
     page.get_by_role("button", name="Ligar para este telefone").click()
-    ana.wait_ringing()
     page_test = page.locator("[data-test^=echo]")
     call = ana.wait_ringing()
-    call.media.sending = False
+    call._reconsider_sending = lambda: setattr(call.media, "sending", False)  # as a firewall does that drops what the phone sends
     call.answer()
     expect(page_test.locator("[data-state=bad]")).to_contain_text("Áudio em um só sentido: nenhum pacote de som veio do telefone", timeout=15_000)
     expect(page_test).to_have_attribute("data-heard", "no")
@@ -365,7 +364,7 @@ class taken_sip_port:
 def test_who_is_no_administrator_is_refused_by_page_api_and_stream(logged_in, client):
     make_extension("1001", name="Ana")
     make_user("davi.lima", access_level="admin")
-    davi = person(client, "davi", access_level="admin", modules=["now", "reports"])
+    davi = person(client, "davi.reis", access_level="admin", modules=["now", "reports"])
     for path in ("/assistant", "/assistant/company", "/assistant/extensions", "/assistant/trunk", "/assistant/numbers", "/assistant/phones", "/assistant/calls"):
         assert davi.get(path).status_code == 403, path
     for path in ("/assistant/company", "/assistant/extensions", "/assistant/extensions/_rows", "/assistant/trunk", "/assistant/trunk/_check",

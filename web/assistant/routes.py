@@ -1,6 +1,7 @@
 """The assistant of a new home: a page per step, from the company's name to the first call outside (SYS-15). Administrators only."""
 
 from typing import Any
+from urllib.parse import quote
 
 import segno
 from flask import Blueprint, abort, current_app, redirect, render_template, request, session
@@ -202,7 +203,7 @@ def save_trunk() -> ResponseReturnValue:
     except Refused as why:
         db.session.rollback()
         return page(model.TRUNK, values=values, row=steps.trunk(), messages=why.messages, refusal=why, **_trunk_words(), checks=False), 422
-    return redirect("/assistant/trunk?checked")
+    return redirect("/assistant/trunk?checked#check")
 
 
 @pages.post("/assistant/trunk/_check")
@@ -367,7 +368,7 @@ def begin(kind: str) -> ResponseReturnValue:
         db.session.rollback()
         messages = why.messages if isinstance(why, Refused) else {}
         return _calls_page(chosen, number, refusal=why, messages=messages), 422
-    return redirect(f"/assistant/calls?extension={row.number}" + (f"&number={dialled}" if dialled else ""))
+    return redirect(f"/assistant/calls?extension={row.number}" + (f"&number={quote(number)}" if dialled else ""))
 
 
 @pages.post("/assistant/calls/<any(echo, outside):kind>/<int:row_id>/end")

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from appliance import live, settings
@@ -50,7 +51,7 @@ def probe(found: Probe) -> list[Line]:
 def _reached(found: Probe) -> Line:
     where = {"host": found.host, "port": found.port}
     if found.reached == sip_probe.ANSWERS:
-        return Line(GOOD, _("The carrier answers (%(ms)s ms).", ms=found.rtt_ms))
+        return Line(GOOD, _("The carrier answers (%(ms)s ms).", ms=format_decimal(found.rtt_ms)))
     if found.reached == sip_probe.PORT_CLOSED:
         return Line(BAD, _("The machine %(host)s is there, but nobody answers at its port %(port)s.", **where), _(
             "The port is probably another one: look at the carrier's data, usually 5060."))
