@@ -35,9 +35,9 @@ FORMATS = {
 
 LOCAL, DISTANCE, SERVICES, ABROAD, PAID = "local", "distance", "services", "abroad", "paid"
 ROUTES = {  # purpose → name of the outbound route; the order is the profile's
-    LOCAL: _l("Local calls"), DISTANCE: _l("Long distance"), SERVICES: _l("0800 and services"), ABROAD: _l("International"),
+    SERVICES: _l("0800 and services"), LOCAL: _l("Local calls"), DISTANCE: _l("Long distance"), ABROAD: _l("International"),
     PAID: _l("0300, 0500 and 0900"),
-}
+}  # services first: 4004-1234 would pass for a fixed line
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ _BEFORE = {NATIONAL: "", ZERO: "0", E164: "55", PLUS: "+55"}
 
 def _local(number: str, area_code: str, number_format: str) -> list[Line]:
     """The number alone, and the long ways of dialling the own area code, which cost the same."""
-    long_ways = [(f"0{area_code}{number}", 1), (f"{area_code}{number}", 0), (f"0XX{area_code}{number}", 3)]
+    long_ways = [(f"0{area_code}{number}", 1), (f"{area_code}{number}", 0), (f"0ZX{area_code}{number}", 3)]
     if number_format == AS_DIALLED:
         return [(number, 0, ""), *((mask, strip + 2, "") for mask, strip in long_ways)]
     before = _BEFORE[number_format]
@@ -112,7 +112,7 @@ def _distance(area_code: str, number_format: str) -> list[Line]:
 
 def _with_carrier(area_code: str, number_format: str) -> list[Line]:
     strip, before = (0, "") if number_format == AS_DIALLED else (3, _BEFORE[number_format])
-    return [(f"0XXZZ{number}", strip, before) for number in (_FIXED, _MOBILE)]
+    return [(f"0ZXZZ{number}", strip, before) for number in (_FIXED, _MOBILE)]
 
 
 def _as_it_is(*masks: str) -> Any:

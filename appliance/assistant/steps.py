@@ -229,7 +229,7 @@ def _remove_routes(assistant: Assistant, kinds: list[str]) -> None:
 
 
 def _save_inbound(assistant: Assistant, trunk_name: str, asked: Numbers) -> None:
-    rules = []
+    rules: list[dict[str, Any]] = []
     for index, (number, extension) in enumerate(asked.lines):
         if number.strip() and extension:
             rules.append({"mask": national(digits(number)), "destination": {"extension": extension}})

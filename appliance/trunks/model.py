@@ -65,7 +65,10 @@ class Trunk(Base):
         Boolean(), _l("Enabled"), default=True, also="Habilita",
         help=_l("Off: calls in progress go on, new ones are refused and its routes rest."),
     )
-    protocol: Mapped[str] = field(Choice({"sip": "SIP"}), _l("Protocol"), default="sip", also="Protocolo Khomp SIP")
+    protocol: Mapped[str] = field(
+        Choice({"sip": "SIP"}), _l("Protocol"), default="sip", also="Protocolo Khomp SIP",
+        help=_l("How the line speaks with the exchange."),
+    )
     authentication: Mapped[str] = field(
         Choice({BY_IP: _l("By IP"), SENDS: _l("Sends registration"), RECEIVES: _l("Receives registration")}),
         _l("Authentication"), default=BY_IP, also="Tipo de autenticação Envia registro Recebe Registro Por IP",
@@ -74,11 +77,16 @@ class Trunk(Base):
     host: Mapped[str] = field(
         Pattern(100, r"[A-Za-z0-9.:-]+", _l("Write an IP address or a host name.")), _l("Host"), optional=True, default="",
         example="sip.operadora.com.br", also="Endereço/Host", show_if=("authentication", f"{BY_IP},{SENDS}"),
+        help=_l("Where the carrier is: a name or an IP address, as it stands in the carrier's data."),
     )
-    port: Mapped[int] = field(Whole(1, 65535), _l("Port"), default=5060, show_if=("authentication", f"{BY_IP},{SENDS}"))
+    port: Mapped[int] = field(
+        Whole(1, 65535), _l("Port"), default=5060, show_if=("authentication", f"{BY_IP},{SENDS}"),
+        help=_l("The carrier's SIP port, usually 5060."),
+    )
     username: Mapped[str] = field(
         Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("User"), optional=True, default="", also="Usuário",
         show_if=("authentication", f"{RECEIVES},{SENDS}"),
+        help=_l("The user of the registration, as the carrier gave it; often the number with area code."),
     )
     password: Mapped[str | None] = field(
         Secret(1, generated=False), _l("Password"), optional=True, also="Senha", show_if=("authentication", f"{RECEIVES},{SENDS}"),
