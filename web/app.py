@@ -21,7 +21,7 @@ from appliance.company.model import Company
 from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
-from web import api, apply, assets, audit, crud, formats, htmx, jobs, login, menu, now, recordings, search
+from web import api, apply, assets, audit, crud, formats, help, htmx, jobs, login, menu, now, recordings, search
 from web.assistant import routes as assistant
 from web.calls import api as calls_api
 from web.calls import routes as calls
@@ -33,7 +33,7 @@ log = logging.getLogger("bentevi.web")
 
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, apply.pages, audit.pages, jobs.pages,
-    assistant.pages,
+    assistant.pages, help.pages,
 ]
 
 POLICY = (
@@ -125,12 +125,12 @@ def _everywhere() -> dict[str, Any]:
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
-        "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive, "help_picture": help.picture,
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
         found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "exchange_state": now.exchange_state(),
-                  "company": company, "restart_waits": bool(applying.waiting_restart()), "news": report_files.news_of(user) if user.may("reports") else [],
+                  "company": company, "help_here": help.here(request.path), "restart_waits": bool(applying.waiting_restart()), "news": report_files.news_of(user) if user.may("reports") else [],
                   "saved": session.pop("saved", ""), "refused": session.pop("refused", "")}
     return found
 
