@@ -95,13 +95,16 @@ def channel_ended(event: Headers) -> None:
 
 def rebuild(_ask: Ask, old: live.Kinds) -> None:
     """Tests stay as they were known; one whose channels went away meanwhile is over. Comes after the calls."""
-    there = live.rows("_channels")
-    _keys.clear()
+    there, running = live.rows("_channels"), {}
     for key, row in old.get("tests", {}).items():
         alive = [leg for leg in row["legs"] if leg in there]
         live.replace("tests", key, row if row["is_over"] else row | {"is_over": not alive})
-        for leg in alive:
-            _keys[there[leg]["linkedid"]] = key
+        running |= {there[leg]["linkedid"]: key for leg in alive}
+    for linkedid in _keys.keys() - running.keys():
+        del _keys[linkedid]
+    for linkedid in running.keys() - _keys.keys():  # of a listener before us
+        _keys[linkedid] = running[linkedid]
+        _watch(linkedid)
 
 
 def _fresh(kind: str, extension_id: int) -> live.Row:
@@ -114,6 +117,10 @@ def _begin(kind: str, extension_id: int, linkedid: str) -> None:
         del _keys[other]
     _keys[linkedid] = key
     live.replace("tests", key, _fresh(kind, extension_id))
+    _watch(linkedid)
+
+
+def _watch(linkedid: str) -> None:
     threading.Thread(target=_measure, args=(linkedid,), daemon=True, name="test-meter").start()
 
 

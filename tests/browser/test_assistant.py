@@ -279,6 +279,38 @@ def test_a_phone_that_sends_no_sound_is_told_as_one_way_audio(logged_in, phones)
     call.wait_ended()
 
 
+def test_a_second_press_rings_the_phone_once(logged_in, phones):
+    page, ana = ready(logged_in, phones)
+    page.evaluate("""async () => {
+        const it = document.querySelector("form[action='/assistant/calls/echo']"), body = new URLSearchParams(new FormData(it));
+        await Promise.all([0, 1, 2].map(() => fetch(it.action, {method: 'POST', body})));
+    }""")
+    call = ana.answer()
+    until(lambda: holds_sound(call), 10)
+    page.evaluate("document.querySelector(\"form[action='/assistant/calls/echo']\").submit()")  # while the first is up
+    expect(page.locator("[data-test^=echo]")).to_contain_text("Chega som do telefone.")
+    assert len(ana.incoming) == 1
+    call.hang_up()
+
+
+def holds_sound(call) -> bool:
+    return level_dbfs(call.media.samples()) > -60
+
+
+def test_a_gateways_password_is_made_and_shown_once(logged_in):
+    page = logged_in()
+    page.goto("/assistant/trunk")
+    page.get_by_text("Um gateway se registra aqui").click()
+    expect(page.get_by_label("Endereço (host)")).to_be_hidden()
+    page.get_by_label("Usuário", exact=True).fill("gateway")
+    page.get_by_role("button", name="Salvar e conferir").click()
+    shown_ = page.locator("#trunk-password").inner_text()
+    assert len(shown_) == 16
+    expect(page.locator("#probe")).to_contain_text("Nada a consultar")
+    page.reload()
+    expect(page.locator("#trunk-password")).to_have_count(0)
+
+
 def test_a_phone_that_refuses_is_told_so(logged_in, phones):
     page, ana = ready(logged_in, phones)
     page.get_by_role("button", name="Ligar para este telefone").click()

@@ -176,7 +176,8 @@ def trunk() -> ResponseReturnValue:
     """The carrier's data; a trunk that is saved is looked at by the page itself."""
     row = steps.trunk()
     values = TABLE["trunks"].show(row) if row else {"name": _("Carrier"), "authentication": SENDS, "port": 5060}
-    return page(model.TRUNK, values=values, row=row, **_trunk_words(), checks="checked" in request.args)
+    return page(model.TRUNK, values=values, row=row, **_trunk_words(), checks="checked" in request.args,
+                generated=session.pop("trunk_password", ""))
 
 
 def _trunk_words() -> dict[str, Any]:
@@ -198,11 +199,14 @@ def save_trunk() -> ResponseReturnValue:
     if not values["port"]:
         values["port"] = 5060
     try:
-        steps.save_trunk(values)
+        row = steps.save_trunk(values)
+        generated = getattr(row, "generated", {}).get("password", "")
         db.session.commit()
     except Refused as why:
         db.session.rollback()
         return page(model.TRUNK, values=values, row=steps.trunk(), messages=why.messages, refusal=why, **_trunk_words(), checks=False), 422
+    if generated:
+        session["trunk_password"] = generated
     return redirect("/assistant/trunk?checked#check")
 
 
