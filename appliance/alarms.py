@@ -19,6 +19,8 @@ MESSAGES = {  # code → what a person reads and what to do; %(…)s come from t
     "records_gap": N_("Call records may be missing: Asterisk counted %(counted)s, %(stored)s are stored. Keep the log folder and call support."),
     "recordings_quota": N_("Recordings fill their space (%(used)s of %(quota)s GB): the oldest are removed."),
     "recordings_paused": N_("Calls are not recorded: the disk has only %(free)s GB left. Free some space; recording begins again by itself."),
+    "sip_port": N_("The SIP port %(port)s (UDP) is not the exchange's: %(program)s has it. No phone can register. Stop that program or set BENTEVI_SIP_PORT, "
+                   "then start the exchange again."),
     "recordings_broken": N_("%(count)s recordings are missing or differ from what was sealed. See the verify page."),
 }
 

@@ -15,6 +15,7 @@ from functools import partial
 from types import FrameType
 
 from appliance import applying, live, settings
+from appliance.assistant import live as tests
 from appliance.calls import live as calls
 from appliance.errors import Busy
 from appliance.extensions import live as extensions
@@ -39,8 +40,8 @@ def originate_answered(event: Headers) -> None:
 
 
 EVENTS: dict[str, list[Fold]] = {
-    "Newchannel": [calls.channel_began],
-    "Newstate": [calls.channel_changed],
+    "Newchannel": [calls.channel_began, tests.channel_began],
+    "Newstate": [calls.channel_changed, tests.channel_changed],
     "NewCallerid": [calls.channel_changed],
     "NewConnectedLine": [calls.channel_changed],
     "Rename": [calls.channel_renamed],
@@ -51,15 +52,17 @@ EVENTS: dict[str, list[Fold]] = {
     "MixMonitorStop": [recordings.monitor_ended],
     "Hold": [calls.held, calls.hold_noted],
     "Unhold": [calls.unheld, calls.hold_noted],
-    "Hangup": [calls.channel_ended, recordings.channel_ended],
+    "Hangup": [calls.channel_ended, recordings.channel_ended, tests.channel_ended],
     "DeviceStateChange": [extensions.device_changed],
     "ContactStatus": [extensions.contact_changed, trunks.contact_changed],
     "Registry": [trunks.registration_changed],
     "OriginateResponse": [originate_answered],
+    "UserEvent": [tests.told],
+    "ChannelTalkingStart": [tests.talked],
 }
 
 # What is asked, in this order, to know everything again; each gets the function that asks Asterisk and the old rows.
-REBUILDERS = [extensions.rebuild, trunks.rebuild, khomp_boards.rebuild, calls.rebuild, recordings.rebuild]
+REBUILDERS = [extensions.rebuild, trunks.rebuild, khomp_boards.rebuild, calls.rebuild, recordings.rebuild, tests.rebuild]
 
 BOOT_SECONDS = 120.0  # Asterisk loads its modules after it lets us in
 PING_SECONDS, PING_ANSWER_SECONDS = 5.0, 5.0

@@ -21,6 +21,7 @@ from appliance import supervisor
 from appliance.errors import Refused
 from appliance.processes import Process, processes, reachable
 from appliance.settings import CHECKOUT, Settings
+from appliance.telephony.ports import listener
 
 SOCKET_PATH_BYTES = 107  # of a unix socket's name, see unix(7)
 UP_SECONDS = 90
@@ -161,10 +162,8 @@ def taken_port(variable: str, bind: str, port: int, kind: int) -> str:
 
 def owner(port: int, kind: int) -> str:
     """' (by nginx, pid 123)' if the system tells us."""
-    sockets = "-lntp" if kind == socket.SOCK_STREAM else "-lnup"
-    said = subprocess.run(["ss", "-H", sockets, f"sport = :{port}"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r'users:\(\("([^"]+)",pid=(\d+)', said)
-    return f" (by {found[1]}, pid {found[2]})" if found else ""
+    program, pid = listener(port, kind)
+    return f" (by {program}, pid {pid})" if program else ""
 
 
 def clear_leftovers(settings: Settings, say: Say) -> bool:

@@ -4,6 +4,7 @@ SIP user names of trunks that register to us live in the same space, because PJS
 """
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,12 +22,18 @@ class Number(Base):
     owner: Mapped[str] = mapped_column(String(200))
 
 
+RESERVED = {"*43": _l("the echo test")}  # numbers the exchange itself answers (asterisk/dialplan/echo.conf)
+
+
 def claim(word: str, row_id: int, owner: str, numbers: list[str]) -> None:
     """Give the row exactly these numbers. `owner` is how people call it: “extension 2001 Ana”.
 
     Raises Refused when another row has one. Running it again with the same numbers changes nothing.
     """
     for number in numbers:
+        if number in RESERVED:
+            raise Refused(_("The number %(number)s is already used by %(owner)s. Choose another number or change that one.",
+                            number=number, owner=RESERVED[number]))
         holder = db.session.get(Number, number)
         if holder and (holder.word, holder.row_id) != (word, row_id):
             refuse(holder)

@@ -23,5 +23,6 @@ TIMETABLE = [
     Timed("jobs.audio_prompts.tidy", "default", at="15 5 * * *"),         # 02:15
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
     Timed("jobs.imports.tidy", "default", every_seconds=60),
+    Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
 ]

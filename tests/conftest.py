@@ -88,9 +88,8 @@ def whole_app(home: Path) -> Flask:
 @pytest.fixture
 def app(whole_app: Flask) -> Iterator[Flask]:
     """The application inside its context, with the rows of a first start and nothing else."""
-    from tests.rows import first_start_rows
-
     from appliance.db import db
+    from tests.rows import first_start_rows
 
     with whole_app.app_context():
         assert db.engine.dialect.name == ("postgresql" if IS_POSTGRESQL else "sqlite")

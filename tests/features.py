@@ -98,7 +98,9 @@ ROWS = {
     "CFG-11": ("Cost centres", "/cost_centres"),
     "CFG-12": ("Cost centre in reports", "/calls"),
     "CFG-13": ("Menus and search", "every page"),
+    "CFG-14": ("Help and practice guides", "/help"),
     "CFG-16": ("Language", "every page"),
+    "SYS-15": ("Configuration from zero", "/assistant"),
     "SYS-17": ("Configuration generation", "/revisions"),
     "SYS-18": ("Background jobs", "/jobs"),
     "SYS-22": ("Time and zone", "/company"),
@@ -125,6 +127,8 @@ WAITING = {
     "USR-14": "The softphone registering the person's extension, and the feature password (FEA-20).",
     "CFG-01": "Use of the CNL (RTE-20).",
     "CFG-13": "Menus of later parts.",
+    "CFG-14": "Guides of call-centre agents, the operator panel, team monitoring, the dialer and PipeRun: their parts.",
+    "SYS-15": "IVR, queue and the installed image (ISO): their parts.",
     "REP-04": "Listening in the list: recordings.",
     "CFG-16": "Voice prompts in Portuguese: announcements.",
 }

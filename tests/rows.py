@@ -3,6 +3,7 @@
 from sqlalchemy import delete
 
 from appliance import alarms, changes, lanes, numbering
+from appliance.assistant.model import Assistant
 from appliance.blacklists.entries import BlacklistNumber
 from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
@@ -32,7 +33,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
-            BlacklistImport, BlacklistNumber, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
+            BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()

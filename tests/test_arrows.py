@@ -18,6 +18,7 @@ SHARED = {"destinations"}  # one step between features: reads rows, is used by t
 # One feature may read another's rows (model.py). Further than that, each for its reason:
 REASONABLE = {
     ("blacklists.config", "audio_prompts.files"): "a list's sounds are played from where the library keeps them",
+    ("assistant.live", "calls.live"): "channels are named and grouped in one way",
     ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",

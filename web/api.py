@@ -216,7 +216,7 @@ def _now() -> Blueprint:
         if not seen:
             abort(403)
         picture, known = live.now(), panel.names()
-        found = {name: [_plain(item.facts) for item in panel.items(name, picture, known) if item.into] for name in panel.LISTS if name in seen}
+        found = {name: [_plain(item.facts) for item in panel.items(name, picture, known) if item.into] for name in panel.LISTS if name in seen and name in NowOut.model_fields}
         return jsonify(state=panel.exchange(picture, known)[0].facts["state"], **found)
 
     def end(call_id: str) -> ResponseReturnValue:

@@ -23,8 +23,26 @@ from appliance.errors import Busy, Refused
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
 from web import (
-    api, apply, assets, audit, bulk, crud, formats, htmx, jobs, khomp_boards, login, menu, now, recordings, search, unavailable, undo,
+    api,
+    apply,
+    assets,
+    audit,
+    bulk,
+    crud,
+    formats,
+    help,
+    htmx,
+    jobs,
+    khomp_boards,
+    login,
+    menu,
+    now,
+    recordings,
+    search,
+    unavailable,
+    undo,
 )
+from web.assistant import routes as assistant
 from web.audio_prompts import routes as audio_prompts
 from web.blacklists import routes as blacklists
 from web.calls import api as calls_api
@@ -39,7 +57,7 @@ log = logging.getLogger("bentevi.web")
 
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
-    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages,
+    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
 ]
 
 POLICY = (
@@ -141,11 +159,13 @@ def _everywhere() -> dict[str, Any]:
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
         "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
+        "help_picture": help.picture,
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
         found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "exchange_state": now.exchange_state(),
-                  "company": company, "restart_waits": bool(applying.waiting_restart()), "news": report_files.news_of(user) if user.may("reports") else [],
+                  "company": company, "help_here": help.here(request.path), "restart_waits": bool(applying.waiting_restart()),
+                  "news": report_files.news_of(user) if user.may("reports") else [],
                   "saved": session.pop("saved", ""), "refused": session.pop("refused", ""), "undo_path": session.pop("undo", "")}
     return found
 

@@ -39,17 +39,18 @@ def ask() -> ResponseReturnValue:
 @needs("")
 def show(attempt_id: int) -> ResponseReturnValue:
     """An attempt, with its steps as they happen."""
-    return render_template("apply/attempt.html", **_facts(attempt_id))
+    return render_template("apply/attempt.html", **facts(attempt_id))
 
 
 @pages.get("/apply/<int:attempt_id>/_steps")
 @needs("")
 def steps(attempt_id: int) -> ResponseReturnValue:
     """The steps alone; the page asks for them at the end, and every 2 s while its stream is down."""
-    return render_template("apply/_steps.html", part=True, pending=changes.pending_by_author(), **_facts(attempt_id))
+    return render_template("apply/_steps.html", part=True, pending=changes.pending_by_author(), **facts(attempt_id))
 
 
-def _facts(attempt_id: int) -> dict[str, Any]:
+def facts(attempt_id: int) -> dict[str, Any]:
+    """What the page of an attempt shows; other pages show its steps too."""
     attempt = db.session.get(Attempt, attempt_id) or abort(404)
     shown = [(applies.STEPS[name], step) for name, step in applies.steps(attempt)]
     waits = attempt.state == "queued" and ground.now() - attempt.at > timedelta(seconds=5)

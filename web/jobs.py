@@ -31,6 +31,7 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.remove_old": _l("Remove old recordings"),
     "jobs.recordings.verify": _l("Verify the recordings"),
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
+    "jobs.upkeep.look_at_ports": _l("Look whether the SIP port is free"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
     "jobs.records.reconcile": _l("Compare call records with Asterisk's counters"),
     "jobs.reports.run": _l("Make a report"),

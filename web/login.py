@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from appliance import changes, first_start
+from appliance.assistant import model as assistant
 from appliance.changes import Actor
 from appliance.db import db, digest
 from appliance.users import password as passwords
@@ -147,6 +148,8 @@ def _start_of(user: User, wanted: str) -> str:
     """Where the person came from, the chosen start page, or the first that is permitted."""
     if re.fullmatch(r"/[!-.0-\[\]-~][!-\[\]-~]*", wanted):  # a place of ours: browsers read //, /\ and a tab as another host
         return wanted
+    if user.may("assistant") and assistant.is_wanted():
+        return "/assistant"
     if user.start_page and user.may(user.start_page):
         return f"/{user.start_page}"
     return "/"

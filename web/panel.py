@@ -28,8 +28,9 @@ from web import assets
 
 CHANNELS = {  # channel of a stream → the permissions, one of which opens it
     "exchange": ("now",), "calls": ("now",), "extensions": ("now",), "trunks": ("now", "trunks"), "khomp_boards": ("khomp_boards",),
+    "tests": ("assistant",),
 }
-LISTS = ("calls", "extensions", "trunks", "khomp_boards")  # channels whose items lie in an element of that name
+LISTS = ("calls", "extensions", "trunks", "khomp_boards", "tests")  # channels whose items lie in an element of that name
 FREE, RINGING, TALKING, HOLD, OFFLINE, UNKNOWN, ABSENT = "free", "ringing", "talking", "hold", "offline", "unknown", "absent"
 DEVICES = {"NOT_INUSE": FREE, "INUSE": TALKING, "BUSY": TALKING, "RINGING": RINGING, "RINGINUSE": RINGING, "ONHOLD": HOLD}
 
@@ -86,6 +87,10 @@ def names() -> Names:
 
 def items(channel: str, picture: live.Picture, known: Names) -> list[Item]:
     """The items of a channel, in the order of the page."""
+    if channel == "tests":
+        from web.assistant import told  # it stands on this module
+
+        return told.items(picture, known)
     return {"exchange": exchange, "calls": calls, "extensions": extensions, "trunks": trunks, "khomp_boards": khomp_boards}[channel](picture, known)
 
 

@@ -14,7 +14,7 @@ from appliance.calls.model import Call
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.reports.asked import held, may_see
-from web import menu
+from web import help, menu
 from web.login import current_user, needs
 
 pages = Blueprint("search", __name__)
@@ -26,7 +26,8 @@ MOST, MOST_CALLS = 8, 4
 def search() -> ResponseReturnValue:
     """Up to eight of each: menu pages, form fields, rows the person may see."""
     text = request.args.get("q", "").strip()
-    return render_template("parts/found.html", text=text, pages=_pages(text), fields=_fields(text), rows=_rows(text), calls=_calls(text), words=words)
+    return render_template("parts/found.html", text=text, pages=_pages(text), fields=_fields(text), rows=_rows(text), calls=_calls(text), words=words,
+                           helps=help.search(text)[:4] if len(text) > 2 else [])
 
 
 def _pages(text: str) -> list[menu.Page]:

@@ -41,9 +41,9 @@ def convert(source: Path, target: Path) -> tuple[float, bytes]:
     return _made(target, "broken", *read, write, seconds=CONVERT_SECONDS)
 
 
-def speak(text: str, words_a_minute: int, target: Path) -> tuple[float, bytes]:
-    """A text in Portuguese → `target`; seconds and peaks. The text goes in by stdin. Raises Unfit."""
-    read = ["espeak-ng", "-v", VOICE, "-s", str(words_a_minute), "-p", "45", "-g", "2", "--stdin", "--stdout"]
+def speak(text: str, words_a_minute: int, target: Path, voice: str = VOICE) -> tuple[float, bytes]:
+    """A text → `target`, in Portuguese unless another voice is named; seconds and peaks. The text goes in by stdin. Raises Unfit."""
+    read = ["espeak-ng", "-v", voice, "-s", str(words_a_minute), "-p", "45", "-g", "2", "--stdin", "--stdout"]
     write = ["sox", "-q", "-t", "wav", "--ignore-length", "-", *_WRITE, str(target), *_TRIM, *_VOICE]
     return _made(target, "speech", read, write, seconds=SPEAK_SECONDS, given=text.encode())
 

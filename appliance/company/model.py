@@ -12,6 +12,7 @@ from appliance.dialing_profiles.model import DialingProfile
 from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, Name, Numbers, Pattern, Text, Whole, field
 from appliance.links import Reference
+from appliance.numbers import AREA_CODES, COUNTRY
 from appliance.resource import Resource
 
 EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
@@ -22,18 +23,29 @@ class Company(Base):
 
     __tablename__ = "company"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(120), _l("Company name"), default="Minha empresa", also="Razão Social")
-    cnpj: Mapped[str] = field(Text(20), _l("CNPJ"), optional=True, default="", example="11.222.333/0001-81")
-    contact: Mapped[str] = field(Text(120), _l("Contact"), optional=True, default="", also="Contato")
+    name: Mapped[str] = field(
+        Name(120), _l("Company name"), default="Minha empresa", also="Razão Social",
+        help=_l("Shown at the top of the screens and on printed reports."),
+    )
+    cnpj: Mapped[str] = field(
+        Text(20), _l("CNPJ"), optional=True, default="", example="11.222.333/0001-81",
+        help=_l("Tax number of the company, with or without dots; its check digits are verified."),
+    )
+    contact: Mapped[str] = field(
+        Text(120), _l("Contact"), optional=True, default="", also="Contato",
+        help=_l("Who answers for the exchange: name, telephone or e-mail."),
+    )
     area_code: Mapped[str] = field(
         Pattern(2, r"[1-9]{2}", _l("Two digits, for example 48.")), _l("Area code (DDD)"), default="11", also="DDD",
         help=_l("Put before numbers that are shown or compared without one."),
     )
     country_code: Mapped[str] = field(
         Pattern(3, r"[1-9][0-9]{0,2}", _l("One to three digits, for example 55.")), _l("Country code (DDI)"), default="55", also="DDI",
+        help=_l("55 for Brazil; put before numbers when they are stored."),
     )
     cnl: Mapped[str] = field(
         Pattern(6, r"[0-9]{1,6}", _l("Only digits.")), _l("Local area code (CNL)"), optional=True, default="", also="CNL zona conurbada",
+        help=_l("Code of the locality, for old tariff tables; since 2026 the area code alone decides what is local."),
     )
     timezone: Mapped[str] = field(
         Text(40), _l("Time zone"), default="America/Sao_Paulo", also="Fuso horário",
@@ -87,6 +99,8 @@ class Company(Base):
             if not stdnum_cnpj.is_valid(self.cnpj):
                 raise Refused(_("The check digits of this CNPJ are wrong."), field="cnpj")
             self.cnpj = stdnum_cnpj.format(self.cnpj)
+        if self.country_code == COUNTRY and self.area_code not in AREA_CODES:
+            raise Refused(_("%(code)s is no area code of Brazil.", code=self.area_code), field="area_code")
         if self.timezone not in zoneinfo.available_timezones():
             raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
                           field="timezone")

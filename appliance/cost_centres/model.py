@@ -14,7 +14,10 @@ class CostCentre(Base):
     __tablename__ = "cost_centres"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = field(Name(40), _l("Name"), unique=True, help=_l("Shown in the reports."))
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
+    description: Mapped[str] = field(
+        Text(200), _l("Description"), optional=True,
+        help=_l("For yourselves: what belongs to it."),
+    )
 
 
 resource = Resource(

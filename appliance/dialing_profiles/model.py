@@ -19,7 +19,10 @@ class DialingProfile(Base):
 
     __tablename__ = "dialing_profiles"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the profile is called in the extensions: Only the city, Complete."),
+    )
     description: Mapped[str] = field(
         Text(200), _l("Description"), optional=True, help=_l("Which routes it uses, or a warning."),
     )

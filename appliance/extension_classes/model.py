@@ -17,7 +17,10 @@ class ExtensionClass(Base):
 
     __tablename__ = "extension_classes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the class is called in the extensions: Office, Shop, Home."),
+    )
     nat: Mapped[bool] = field(
         Boolean(), _l("Phones behind NAT"), default=False, also="NAT",
         help=_l("Answer to the address a packet really came from. Turn on when phones reach the exchange over the Internet."),

@@ -49,6 +49,7 @@ class Extension(Base):
     )
     cost_centre_id: Mapped[int | None] = field(
         Reference("cost_centres"), _l("Cost centre"), name="cost_centre", optional=True, also="Centro de Custos",
+        help=_l("Whom the calls of this extension belong to in the reports."),
     )
     devices: Mapped[int] = field(
         Whole(1, 5), _l("Devices"), default=1, help=_l("How many phones may register at the same time; all of them ring."),

@@ -20,9 +20,18 @@ _RULE = {
                  help=_l("The number as this carrier delivers it, after the trunk's number format.")),
     "default": part(Boolean(), _l("Everything else"), default=False,
                     help=_l("Takes what no mask took, also one digit, +… and calls without a number.")),
-    "strip": part(Whole(0, 20), _l("Remove"), default=0, also="Remover"),
-    "prepend": part(Digits(20), _l("Add"), optional=True, default="", also="Adicionar"),
-    "destination": part(Destination(*_TYPES), _l("Destination"), also="Tipo de Destino Destino"),
+    "strip": part(
+        Whole(0, 20), _l("Remove"), default=0, also="Remover",
+        help=_l("How many digits are taken off on the left before the call goes on."),
+    ),
+    "prepend": part(
+        Digits(20), _l("Add"), optional=True, default="", also="Adicionar",
+        help=_l("Digits put on the left before the call goes on."),
+    ),
+    "destination": part(
+        Destination(*_TYPES), _l("Destination"), also="Tipo de Destino Destino",
+        help=_l("Who gets the call."),
+    ),
 }
 
 
@@ -31,8 +40,14 @@ class InboundRoute(Base):
 
     __tablename__ = "inbound_routes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the route is called here and in the reports."),
+    )
+    description: Mapped[str] = field(
+        Text(200), _l("Description"), optional=True,
+        help=_l("For yourselves: which calls come by this route."),
+    )
     trunks: Mapped[list[int]] = field(References("trunks"), _l("Trunks"), also="Troncos",
                                       help=_l("Calls that arrive by these trunks."))
     blacklists: Mapped[list[int]] = field(
@@ -44,8 +59,13 @@ class InboundRoute(Base):
         help=_l("Short form: a number and its destination. Saved as a line below."),
     )
     did_destination: Mapped[str] = field(Destination(*_TYPES), _l("Destination of the line number"), optional=True,
-                                        input_only=True)
-    rules: Mapped[list[dict[str, Any]]] = field(Rows(_RULE, _l("rule")), _l("Rules"), optional=True)
+                                        input_only=True,
+        help=_l("Where calls to this number go."),
+    )
+    rules: Mapped[list[dict[str, Any]]] = field(
+        Rows(_RULE, _l("rule")), _l("Rules"), optional=True,
+        help=_l("The most specific mask takes the call; the line “everything else” what is left."),
+    )
     allow_outbound: Mapped[bool] = field(
         Boolean(), _l("Outside callers may leave by an outbound route"), default=False,
         help=_l("Needed when a destination is an outbound route: strangers then make calls at your cost."),

@@ -14,9 +14,14 @@ from appliance.links import HANGUP, TELEPHONE, Destination, Rows, part
 from appliance.resource import Resource
 
 _RULE = {
-    "mask": part(Mask(), _l("Number or mask"), example="77", also="Máscaras"),
+    "mask": part(
+        Mask(), _l("Number or mask"), example="77", also="Máscaras",
+        help=_l("The number people dial, or a mask for several."),
+    ),
     "destination": part(Destination("extension", TELEPHONE, "outbound_route", HANGUP), _l("Destination"),
-                        also="Tipo de Destino Destino"),
+                        also="Tipo de Destino Destino",
+        help=_l("Who gets the call."),
+    ),
 }
 
 
@@ -25,9 +30,18 @@ class InternalRoute(Base):
 
     __tablename__ = "internal_routes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
-    rules: Mapped[list[dict[str, Any]]] = field(Rows(_RULE, _l("rule")), _l("Rules"), optional=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the route is called here."),
+    )
+    description: Mapped[str] = field(
+        Text(200), _l("Description"), optional=True,
+        help=_l("For yourselves: what the numbers are for."),
+    )
+    rules: Mapped[list[dict[str, Any]]] = field(
+        Rows(_RULE, _l("rule")), _l("Rules"), optional=True,
+        help=_l("Numbers or masks people dial inside, each with where it goes."),
+    )
 
     def check(self) -> None:
         """No mask twice; the emergency numbers stay free."""

@@ -19,8 +19,8 @@ MASK_MODELS = [  # RTE-13: ready masks of the Brazilian numbering plan, dialled 
     ("9XXXXXXXX", _l("Local, mobile")),
     ("0ZZ[2-5]XXXXXXX", _l("Long distance, fixed (0 + area code)")),
     ("0ZZ9XXXXXXXX", _l("Long distance, mobile (0 + area code)")),
-    ("0XXZZ[2-5]XXXXXXX", _l("Long distance, fixed, with carrier code")),
-    ("0XXZZ9XXXXXXXX", _l("Long distance, mobile, with carrier code")),
+    ("0ZXZZ[2-5]XXXXXXX", _l("Long distance, fixed, with carrier code")),
+    ("0ZXZZ9XXXXXXXX", _l("Long distance, mobile, with carrier code")),
     ("0800XXXXXXX", _l("0800, free of charge")),
     ("00X.", _l("International")),
     ("1XX", _l("Emergency and public services")),
@@ -29,23 +29,41 @@ MASK_MODELS = [  # RTE-13: ready masks of the Brazilian numbering plan, dialled 
 ]
 
 _OVERFLOW = {
-    "conditions": part(Words(CONDITIONS), _l("When"), default=lambda: list(CONDITIONS), also="Condições"),
-    "strip": part(Whole(0, 20), _l("Remove"), default=0),
-    "prepend": part(Digits(20), _l("Add"), optional=True, default=""),
-    "trunk": part(Reference("trunks"), _l("Overflow trunk"), also="Tronco de Transbordo"),
+    "conditions": part(
+        Words(CONDITIONS), _l("When"), default=lambda: list(CONDITIONS), also="Condições",
+        help=_l("What must have happened to the attempt before."),
+    ),
+    "strip": part(
+        Whole(0, 20), _l("Remove"), default=0,
+        help=_l("How many digits of the number as dialled are taken off for this line."),
+    ),
+    "prepend": part(
+        Digits(20), _l("Add"), optional=True, default="",
+        help=_l("Digits put before the number for this line."),
+    ),
+    "trunk": part(
+        Reference("trunks"), _l("Overflow trunk"), also="Tronco de Transbordo",
+        help=_l("The other line, tried when the one before fails."),
+    ),
 }
 
 _RULE = {
     "mask": part(Mask(MASK_MODELS), _l("Mask"), also="Tipo de ligação Padrão de Discagem", example="9XXXXXXXX",
                  help=_l("X any digit, Z 1-9, N 2-9, [2-5], a dot for the rest.")),
-    "enabled": part(Boolean(), _l("Rule enabled"), default=True, also="Habilitar"),
+    "enabled": part(
+        Boolean(), _l("Rule enabled"), default=True, also="Habilitar",
+        help=_l("Off: the rule rests and stays for later."),
+    ),
     "external_line": part(Boolean(), _l("After the external prefix"), default=False, also="Cód. Ligação externa",
                           help=_l("Dialled after the digits for an outside line; they are taken off first.")),
     "strip": part(Whole(0, 20), _l("Remove"), default=0, also="Remover Esquerda",
                   help=_l("How many digits are taken off on the left.")),
     "prepend": part(Digits(20), _l("Add"), optional=True, default="", also="Adicionar Prefixo Add",
                     help=_l("Digits put on the left.")),
-    "trunk": part(Reference("trunks"), _l("Trunk"), also="Tronco"),
+    "trunk": part(
+        Reference("trunks"), _l("Trunk"), also="Tronco",
+        help=_l("The line by which the call leaves."),
+    ),
     "caller_id": part(Digits(20), _l("Caller ID"), optional=True, default="", also="Identificação BINA",
                       help=_l("Number shown by this rule when the class has none.")),
     "force_caller_id": part(Boolean(), _l("Force caller ID"), default=False, also="Forçar CID",
@@ -62,8 +80,14 @@ class OutboundRoute(Base):
 
     __tablename__ = "outbound_routes"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the route is called in the profiles and in the reports."),
+    )
+    description: Mapped[str] = field(
+        Text(200), _l("Description"), optional=True,
+        help=_l("For yourselves: which calls leave by this route."),
+    )
     blacklists: Mapped[list[int]] = field(
         References("blacklists"), _l("Blacklists"), optional=True, also="Blacklists",
         help=_l("Numbers in one of these lists cannot be called by this route. Emergency numbers always can."),

@@ -13,8 +13,14 @@ class PickupGroup(Base):
 
     __tablename__ = "pickup_groups"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True)
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True)
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True,
+        help=_l("How the group is called in the extensions."),
+    )
+    description: Mapped[str] = field(
+        Text(200), _l("Description"), optional=True,
+        help=_l("For yourselves: who is in it and why."),
+    )
 
 
 resource = Resource(

@@ -82,11 +82,16 @@ class Trunk(Base):
     host: Mapped[str] = field(
         Pattern(100, r"[A-Za-z0-9.:-]+", _l("Write an IP address or a host name.")), _l("Host"), optional=True, default="",
         example="sip.operadora.com.br", also="Endereço/Host", show_if=("authentication", f"{BY_IP},{SENDS}"),
+        help=_l("Where the carrier is: a name or an IP address, as it stands in the carrier's data."),
     )
-    port: Mapped[int] = field(Whole(1, 65535), _l("Port"), default=5060, show_if=("authentication", f"{BY_IP},{SENDS}"))
+    port: Mapped[int] = field(
+        Whole(1, 65535), _l("Port"), default=5060, show_if=("authentication", f"{BY_IP},{SENDS}"),
+        help=_l("The carrier's SIP port, usually 5060."),
+    )
     username: Mapped[str] = field(
         Pattern(40, r"[A-Za-z0-9_.+-]+", _l("Letters, digits and _ . + - only.")), _l("User"), optional=True, default="", also="Usuário",
         show_if=("authentication", f"{RECEIVES},{SENDS}"),
+        help=_l("The user of the registration, as the carrier gave it; often the number with area code."),
     )
     password: Mapped[str | None] = field(
         Secret(1, generated=False), _l("Password"), optional=True, also="Senha", show_if=("authentication", f"{RECEIVES},{SENDS}"),

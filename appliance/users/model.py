@@ -72,13 +72,17 @@ class User(Base):
 
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(80), _l("Name"), also="Nome")
+    name: Mapped[str] = field(
+        Name(80), _l("Name"), also="Nome",
+        help=_l("How the person is called on the screens and in the audit trail."),
+    )
     login: Mapped[str] = field(
         Pattern(60, r"[a-z0-9][a-z0-9._@-]{4,}", _l("At least 5 small letters, digits, dots or hyphens.")), _l("Login"), unique=True,
         help=_l("People log in with it or with their e-mail."),
     )
     email: Mapped[str | None] = field(
         Pattern(120, r"[^@\s]+@[^@\s]+\.[^@\s]+", _l("This is not an e-mail address.")), _l("E-mail"), optional=True, default="",
+        help=_l("May be typed instead of the login."),
     )
     password: Mapped[str] = field(
         Password(), _l("Password"), also="Senha",
@@ -86,6 +90,7 @@ class User(Base):
     )
     must_change_password: Mapped[bool] = field(
         Boolean(), _l("Change the password at the next login"), default=False, also="Redefinir senha",
+        help=_l("The next login asks for a password only this person knows."),
     )
     active: Mapped[bool] = field(Boolean(), _l("Active"), default=True, also="Status Ativo Inativo",
                                  help=_l("Off: cannot log in; the history stays."))
@@ -104,27 +109,62 @@ class User(Base):
         Reference("extensions"), _l("Extension"), name="extension", optional=True, also="Ramal Webphone",
         help=_l("The phone of this person."),
     )
-    start_page: Mapped[str] = field(StartPage(), _l("Start page"), optional=True, default="", also="Pagina Inicial")
+    start_page: Mapped[str] = field(
+        StartPage(), _l("Start page"), optional=True, default="", also="Pagina Inicial",
+        help=_l("What the person sees after the login."),
+    )
     language: Mapped[str] = field(
         Choice({"": _l("the company's"), "pt_BR": "Português (Brasil)", "en": "English"}), _l("Language"), optional=True, default="",
+        help=_l("Of the screens of this person."),
     )
     cost_centres: Mapped[list[int]] = field(
         References("cost_centres"), _l("Cost centres in reports"), optional=True, also="Centro de Custos",
         help=_l("Calls of these cost centres may be seen; none: all."),
     )
-    cpf: Mapped[str] = field(Text(14), _l("CPF"), optional=True, default="")
-    phone: Mapped[str] = field(Phone(), _l("Telephone"), optional=True, default="", also="Telefone")
-    birth_on: Mapped[date | None] = field(Day(), _l("Day of birth"), optional=True, default=None, also="Data Nascimento")
-    gender: Mapped[str] = field(Text(20), _l("Gender"), optional=True, default="", also="Gênero")
+    cpf: Mapped[str] = field(
+        Text(14), _l("CPF"), optional=True, default="",
+        help=_l("Tax number of the person; its check digits are verified."),
+    )
+    phone: Mapped[str] = field(
+        Phone(), _l("Telephone"), optional=True, default="", also="Telefone",
+        help=_l("Where the person can be reached outside the company."),
+    )
+    birth_on: Mapped[date | None] = field(
+        Day(), _l("Day of birth"), optional=True, default=None, also="Data Nascimento",
+        help=_l("Day, month and year."),
+    )
+    gender: Mapped[str] = field(
+        Text(20), _l("Gender"), optional=True, default="", also="Gênero",
+        help=_l("As the person wishes to be named."),
+    )
     postal_code: Mapped[str] = field(
         Pattern(9, r"[0-9]{5}-?[0-9]{3}", _l("Eight digits, for example 88010-000.")), _l("Postal code (CEP)"), optional=True, default="", also="CEP",
+        help=_l("Eight digits of the address."),
     )
-    street: Mapped[str] = field(Text(120), _l("Street"), optional=True, default="", also="Endereço")
-    house_number: Mapped[str] = field(Text(10), _l("House number"), optional=True, default="", also="Número")
-    complement: Mapped[str] = field(Text(60), _l("Complement"), optional=True, default="", also="Complemento")
-    city: Mapped[str] = field(Text(80), _l("City"), optional=True, default="", also="Cidade")
-    state: Mapped[str] = field(Text(2), _l("State"), optional=True, default="", also="Estado")
-    country: Mapped[str] = field(Text(40), _l("Country"), optional=True, default="Brasil", also="País")
+    street: Mapped[str] = field(
+        Text(120), _l("Street"), optional=True, default="", also="Endereço",
+        help=_l("Street or avenue of the address."),
+    )
+    house_number: Mapped[str] = field(
+        Text(10), _l("House number"), optional=True, default="", also="Número",
+        help=_l("Number in the street."),
+    )
+    complement: Mapped[str] = field(
+        Text(60), _l("Complement"), optional=True, default="", also="Complemento",
+        help=_l("Flat, block or floor."),
+    )
+    city: Mapped[str] = field(
+        Text(80), _l("City"), optional=True, default="", also="Cidade",
+        help=_l("City of the address."),
+    )
+    state: Mapped[str] = field(
+        Text(2), _l("State"), optional=True, default="", also="Estado",
+        help=_l("Two letters, for example SC."),
+    )
+    country: Mapped[str] = field(
+        Text(40), _l("Country"), optional=True, default="Brasil", also="País",
+        help=_l("Country of the address."),
+    )
 
     wrong_passwords: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None] = mapped_column(Instant())

@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-from pathlib import Path
 
 import pytest
 from flask_babel import force_locale
@@ -207,11 +206,19 @@ def test_made_twice_is_made_once_and_what_came_later_wins(prompt, tmp_path):
 def test_every_prompt_of_ours_is_there_8_khz_and_loud_enough():
     """Prompts are never missing silently: each is a voice or tone of plausible length and level."""
     folder = settings.load().asterisk / "data" / "sounds" / "pt_BR"
-    for name, (_text, is_tone) in prompts.texts().items():
+    for name, (_text, is_tone) in prompts.texts("pt_BR").items():
         found = samples(folder / f"{name}.wav")
         assert 0.15 < len(found) / 8000 < 20, name
         if not is_tone:
             assert -28 < media.level_dbfs(found) < -12, name
+
+
+def test_english_has_every_prompt_of_ours_too():
+    """An exchange set to English says nothing in Portuguese; where Asterisk looks then, there is a sound."""
+    ours = {name for name in prompts.texts("pt_BR") if name.startswith("bentevi/")}
+    assert set(prompts.texts("en")) == ours
+    folder = settings.load().asterisk / "data" / "sounds"
+    assert all((folder / f"{name}.wav").stat().st_size > 8000 for name in ours)
 
 
 def test_every_prompt_the_dialplan_names_is_ours():
@@ -219,12 +226,12 @@ def test_every_prompt_the_dialplan_names_is_ours():
     import re
 
     named = set()
-    for path in (Path(prompts.TEXTS).parents[1] / "dialplan").glob("*.conf"):
+    for path in (prompts.TEXTS.parent / "dialplan").glob("*.conf"):
         for found in re.findall(r"(?:Playback|Background|Read)\(([^)]*)\)", path.read_text()):
             named |= {word for word in re.split(r"[,&]", found) if "/" in word and "$" not in word}
     from appliance.blacklists.config import OUTBOUND_SOUND
 
-    assert named and named | {OUTBOUND_SOUND, "beep"} <= set(prompts.texts())
+    assert named and named | {OUTBOUND_SOUND, "beep"} <= set(prompts.texts("pt_BR"))
 
 
 def test_prompts_are_made_again_when_they_are_gone():

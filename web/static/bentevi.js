@@ -196,3 +196,21 @@ document.addEventListener("timeupdate", (event) => {
   const wave = event.target.closest?.("[data-player]")?.querySelector("[data-wave]");
   if (wave && event.target.duration) wave.querySelector(".wave-at").setAttribute("width", event.target.currentTime / event.target.duration * wave.viewBox.baseVal.width);
 }, true);
+
+// What support asks for is copied whole; several lines pasted into the table of extensions are put into its rows by the server.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy);
+  const chosen = getSelection();
+  chosen.selectAllChildren(text);
+  if (navigator.clipboard) navigator.clipboard.writeText(text.textContent).catch(() => document.execCommand("copy"));
+  else document.execCommand("copy");
+});
+document.addEventListener("paste", (event) => {
+  const sheet = event.target.closest?.("[data-sheet]"), text = event.clipboardData?.getData("text/plain") ?? "";
+  if (!sheet || !text.trim().includes("\n")) return;
+  event.preventDefault();
+  document.getElementById(sheet.dataset.sheet).value = text;
+  document.getElementById("take-pasted").click();
+});

@@ -118,7 +118,7 @@
   document.addEventListener("htmx:afterSwap", () => { 
     follow();
     tick();
-    if (place() && !source) connect();
+    if (place() && (!source || new URL(place().dataset.live, location.href).href !== source.url)) connect();
     else if (!place() && source) { source.close(); source = null; }
   });
   addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
