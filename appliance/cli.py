@@ -391,7 +391,7 @@ def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...])
     return 0 if run.returncode == nothing_to_run and (word or paths) else run.returncode
 
 
-BENCHES = ("apply", "calls", "ingest", "panel", "reports")
+BENCHES = ("apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports")
 
 
 @bentevi.command()
