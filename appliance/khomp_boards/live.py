@@ -57,6 +57,8 @@ def _follow() -> None:
             if connection:
                 connection.close()
             connection = None
+        except Exception:  # an edge like the dispatch of events: one answer that was not understood ends nothing
+            log.exception("khomp: what the driver said was not understood")
         if connection and not _driver().get("is_present"):
             connection.close()
             connection = None
