@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Index, String, UniqueConstraint, delete, func, insert, select
+from sqlalchemy import Index, String, UniqueConstraint, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance import changes
@@ -166,13 +166,17 @@ def remove(row: BlacklistNumber, title: str) -> None:
     db.session.flush()
 
 
-def known_keys(blacklist_id: int) -> set[str]:
-    """What a list holds, to compare with; 100,000 take some 10 MB."""
-    return set(db.session.scalars(select(BlacklistNumber.key).where(BlacklistNumber.blacklist_id == blacklist_id)))
+def move(from_id: int, to_id: int) -> int:
+    """The numbers of one list into another that may hold some of them already; how many were new."""
+    held = select(BlacklistNumber.key).where(BlacklistNumber.blacklist_id == to_id)
+    mine = BlacklistNumber.blacklist_id == from_id
+    db.session.execute(delete(BlacklistNumber).where(mine, BlacklistNumber.key.in_(held)).execution_options(synchronize_session=False))
+    moved = update(BlacklistNumber).where(mine).values(blacklist_id=to_id).execution_options(synchronize_session=False)
+    return int(db.session.execute(moved).rowcount)  # type: ignore[attr-defined]
 
 
 def insert_all(blacklist_id: int, entries: Iterable[Entry]) -> int:
-    """Numbers the list does not hold yet, by the thousand; how many."""
+    """Numbers the list does not hold, by the thousand; how many."""
     values = [{"blacklist_id": blacklist_id, "number": one.number, "key": one.key, "note": one.note} for one in entries]
     for start in range(0, len(values), BATCH):
         db.session.execute(insert(BlacklistNumber), values[start:start + BATCH])
@@ -227,10 +231,10 @@ class Numbers:
         return [{"number": number, "note": note} if note else {"number": number} for number, note in lines(row.id)]
 
 
-def forget_deleted() -> int:
-    """Numbers of lists deleted longer ago than KEPT go; of how many lists."""
+def forget_deleted(in_use: set[int]) -> int:
+    """Numbers of lists deleted longer ago than KEPT go, and what an import left lying (those of `in_use` are still wanted); of how many."""
     gone = select(BlacklistNumber.blacklist_id).where(BlacklistNumber.blacklist_id.not_in(select(_lists().id))).distinct()
-    old = [row_id for row_id in db.session.scalars(gone) if not _is_kept(row_id)]
+    old = [row_id for row_id in db.session.scalars(gone) if row_id not in in_use and not _is_kept(row_id)]
     for row_id in old:
         clear(row_id)
     return len(old)

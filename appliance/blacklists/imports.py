@@ -1,6 +1,6 @@
 """Files of numbers brought into a blacklist: who brought which, how far it is, what was wrong. All good lines are stored at once, or none.
 
-How far one is and whether somebody wants it stopped stand in Redis: while the numbers are stored nobody else can write to SQLite.
+How far one is and whether somebody wants it stopped stand in Redis: neither should wait for a writer of the database.
 """
 
 import secrets
@@ -206,18 +206,35 @@ def _entry(reading: entries.Reading, cells: list[str], columns: Columns, wanted_
     return reading.entry(csv_files.text_of(cells[columns.number]), note)
 
 
-def store(row: BlacklistImport, title: str, found: list[Entry], repeated: int) -> None:
-    """The numbers into their list, in this transaction. Raises Stopped: the caller rolls back and nothing is kept."""
-    before = entries.count(row.blacklist_id)
-    known = set[str]() if row.mode == REPLACE else entries.known_keys(row.blacklist_id)
+def stage(row_id: int, found: list[Entry]) -> None:
+    """Some of the numbers, beside their list. The caller commits each part: one transaction for 100,000 would keep every other
+    writer of SQLite waiting for seconds."""
+    entries.insert_all(_beside(row_id), found)
+
+
+def unstage(row_id: int) -> None:
+    """What was brought beside its list goes: of a run that was killed, or of an import nobody wants any more."""
+    entries.clear(_beside(row_id))
+
+
+def _beside(row_id: int) -> int:
+    """The number that stands for “not in its list yet” where the list's id will stand."""
+    return -row_id
+
+
+def staging() -> set[int]:
+    """What stands for the lists of imports that are not over."""
+    return {_beside(one) for one in db.session.scalars(select(BlacklistImport.id).where(BlacklistImport.state.in_((WAITING, RUNNING))))}
+
+
+def put_in_force(row: BlacklistImport, title: str, repeated: int) -> None:
+    """Everything that was staged into its list, in this transaction; numbers that the list holds already stay as they are there."""
+    before, staged = entries.count(row.blacklist_id), entries.count(_beside(row.id))
     if row.mode == REPLACE:
         entries.clear(row.blacklist_id)
-    new = [entry for entry in found if entry.key not in known]
-    for start in range(0, len(new), entries.BATCH):
-        tell(row.id, start, len(new))
-        entries.insert_all(row.blacklist_id, new[start:start + entries.BATCH])
+    added = entries.move(_beside(row.id), row.blacklist_id)
     entries.record_count(row.blacklist_id, title, before, entries.count(row.blacklist_id))
-    end(row, DONE, added_count=len(new), known_count=len(found) - len(new) + repeated)
+    end(row, DONE, added_count=added, known_count=staged - added + repeated)
 
 
 # ------------------------------------------------------------------------------------------------------------------ export

@@ -5,6 +5,7 @@ import wave
 
 import pytest
 
+from appliance import db as ground
 from appliance.audio_prompts import files
 from appliance.audio_prompts.model import READY, RECORDED, SPOKEN, WAITING, AudioPrompt
 from appliance.db import db
@@ -18,17 +19,23 @@ from tests.wire import the_wire
 pytestmark = pytest.mark.pbx
 
 
+def until(ready, seconds, said):
+    """Wait for it, asking ten times a second."""
+    assert the_wire().comes_true(ready, seconds), said()
+
+
 def made(name):
     """The row once the worker has made its sound, detached, so that reading it opens no transaction."""
 
     def row():
         db.session.rollback()
+        ground.read_only()
         found = db.session.query(AudioPrompt).filter_by(name=name).one()
         db.session.expunge(found)
         db.session.rollback()
         return found
 
-    the_wire().wait(lambda: row().state == READY, 30, lambda: f"{name}: {row().state} {row().reason}")
+    until(lambda: row().state == READY, 30, lambda: f"{name}: {row().state} {row().reason}")
     return row()
 
 
@@ -128,11 +135,11 @@ def test_an_extension_is_rung_and_hears_the_sound(pbx, carla, phone, tmp_path):
 def wait_registered(number):
     from appliance import live
 
-    the_wire().wait(lambda: live.now().rows("extensions").get(number, {}).get("contacts"), 10, lambda: f"{number} is not registered")
+    until(lambda: live.now().rows("extensions").get(number, {}).get("contacts"), 10, lambda: f"{number} is not registered")
 
 
 def wait_said(carla, prompt_id, text):
-    the_wire().wait(lambda: text in text_of(carla.get(f"/audio_prompts/{prompt_id}/_sound")), 15,
+    until(lambda: text in text_of(carla.get(f"/audio_prompts/{prompt_id}/_sound")), 15,
                     lambda: text_of(carla.get(f"/audio_prompts/{prompt_id}/_sound")))
 
 
