@@ -408,7 +408,7 @@ def test(long: bool, word: str | None, database: str | None, paths: tuple[str, .
     sys.exit(run.returncode)
 
 
-BENCHES = ("apply", "calls", "ingest", "panel", "reports")
+BENCHES = ("apply", "calls", "imports", "ingest", "panel", "reports")
 
 
 @bentevi.command()
@@ -416,7 +416,7 @@ BENCHES = ("apply", "calls", "ingest", "panel", "reports")
 @click.argument("arguments", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
 def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions; reports: of calls, and sqlite or postgresql."""
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; reports: of calls, and sqlite or postgresql."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
     run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)
