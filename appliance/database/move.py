@@ -59,15 +59,19 @@ class Report:
         return sum(table["rows"] for table in self.tables)
 
 
+def may_choose(machine: Settings) -> None:
+    """Refused when the environment says which database the home has, because then the home cannot."""
+    if os.environ.get("BENTEVI_DATABASE_URL"):
+        raise Refused("BENTEVI_DATABASE_URL says which database this home has, so the home cannot say it itself. Write that address into "
+                      f"{machine.database_file} (mode 0600), start without the variable, and move then.")  # fmt: skip
+
+
 def move(words: str, say: Say) -> Report:
     """Carry this home to the database that `words` name (target.read); what was carried.
 
     Raises Refused or Busy before anything is changed when it cannot be done. A killed move is simply asked for again.
     """
     machine = machine_settings.load()
-    if os.environ.get("BENTEVI_DATABASE_URL"):
-        raise Refused("BENTEVI_DATABASE_URL says which database this home has, so the home cannot say it itself. Write that address into "
-                      f"{machine.database_file} (mode 0600), start without the variable, and move then.")  # fmt: skip
     os.umask(0o077)
     url, old = target.read(words, machine), make_url(machine.database_url)
     if (url.database, url.host, url.port, url.query) == (old.database, old.host, old.port, old.query):
