@@ -282,6 +282,7 @@ def _note(machine: Settings, pending: dict[str, Any]) -> None:
 
 def _write(file: Path, content: str) -> None:
     """Whole or not at all, for this user only."""
+    file.parent.mkdir(exist_ok=True, mode=0o700)
     fresh = file.with_name(file.name + ".new")
     handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w") as out:

@@ -10,6 +10,7 @@ import pytest
 from appliance.database import target
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, load
+from tests.databases.conftest import Filled
 
 POINTS = ["preparing", "waiting until", "users:", "comparing", "switched"]
 MORE_POINTS = ["asterisk_boots:", "calls:", "record_lines:", "company:", "tokens:", "switched"]
@@ -69,6 +70,36 @@ def test_killed_at_a_hundred_moments_the_home_is_whole(filled, new_address):
         kinds.add(filled.kind)
         assert filled.held() == before, number
     assert kinds == {"sqlite", "postgresql"}
+
+
+MANY = """
+from datetime import UTC, datetime
+from flask_migrate import upgrade
+from appliance import app
+from appliance.db import MIGRATIONS, db
+from tests.bench.many import many_calls
+with app.bare_app().app_context():
+    upgrade(directory=str(MIGRATIONS))
+    many_calls(100_000, datetime(2023, 11, 1, tzinfo=UTC), 1095)
+    db.session.commit()
+"""
+
+
+@pytest.mark.long
+def test_a_hundred_thousand_calls_go_and_come_back_in_little_memory(new_address, tmp_path):
+    """Counts and digests of every table on both sides; the memory does not grow with the rows."""
+    home = Filled(tmp_path / "home", MANY)
+    before = home.held()
+    for words, kind in ((new_address(), "postgresql"), ("sqlite", "sqlite")):
+        began = time.monotonic()
+        with subprocess.Popen([sys.executable, "-m", "appliance.cli", "database", "move", words], env=home.environment, cwd=CHECKOUT,
+                              stdout=subprocess.PIPE, text=True) as process:  # fmt: skip
+            print(process.stdout.read()[-300:])
+            _pid, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        print(f"to {kind}: {time.monotonic() - began:.1f} s, {used.ru_maxrss // 1024} MB")
+        assert process.returncode == 0 and home.kind == kind and home.held() == before
+        assert used.ru_maxrss < 250 * 1024
 
 
 def test_what_is_not_empty_is_refused_and_not_touched(filled, new_address, elsewhere, tmp_path):
