@@ -391,11 +391,7 @@ def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...])
     return 0 if run.returncode == nothing_to_run and (word or paths) else run.returncode
 
 
-<<<<<<< HEAD
 BENCHES = ("apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports")
-=======
-BENCHES = ("apply", "calls", "imports", "ingest", "panel", "reports")
->>>>>>> faces
 
 
 @bentevi.command()
@@ -403,11 +399,7 @@ BENCHES = ("apply", "calls", "imports", "ingest", "panel", "reports")
 @click.argument("arguments", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
 def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-<<<<<<< HEAD
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply: ARGUMENTS are numbers of extensions; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
-=======
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; reports: of calls, and sqlite or postgresql."""
->>>>>>> faces
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
     run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)

@@ -38,8 +38,8 @@ with app.bare_app().app_context():
 class Server:
     """One server, and fresh databases on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, fsync: str = "off") -> None:
+        self.folder, self.fsync = folder, fsync
         self.process: subprocess.Popen[bytes] | None = None
         self.count = 0
 
@@ -47,7 +47,7 @@ class Server:
         """Return when it answers. It ends with this process, however that ends."""
         options = {
             "listen_addresses": "", "unix_socket_directories": str(self.folder), "unix_socket_permissions": "0777", "max_connections": "200",
-            "fsync": "off", "shared_buffers": "64MB", "dynamic_shared_memory_type": "mmap",
+            "fsync": self.fsync, "shared_buffers": "64MB", "dynamic_shared_memory_type": "mmap",
         }
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with open(self.folder / "log", "ab") as out:
@@ -112,8 +112,8 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server; it and its data are gone afterwards."""
+def running(fsync: str = "off") -> Iterator[Server]:
+    """A server; it and its data are gone afterwards. Benches want it to wait for the disk (`fsync`), tests do not."""
     sweep()
     folder = Path("/tmp") / f"bt-pg-{os.getpid()}"  # short: a socket's path has at most 107 letters
     while folder.exists():
@@ -124,7 +124,7 @@ def running() -> Iterator[Server]:
             shutil.chown(folder, "postgres", "postgres")
         subprocess.run([program("initdb"), "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
                        check=True, cwd="/", stdout=subprocess.DEVNULL, **_as_user())  # fmt: skip
-        server_ = Server(folder)
+        server_ = Server(folder, fsync)
         server_.start()
         try:
             yield server_

@@ -25,13 +25,13 @@ NAMES = ["supervisor", "redis", "asterisk", "records", "events", "web", "live", 
 class Home:
     """A home in a temporary folder, on ports that are free now."""
 
-    def __init__(self, folder: Path, rtp: str) -> None:
+    def __init__(self, folder: Path, rtp: str, database_url: str = "") -> None:
         with contextlib.ExitStack() as held:  # all at once, so that no port is found twice
             sockets = {name: held.enter_context(socket.socket(socket.AF_INET, kind)) for name, kind in PORTS.items()}
             for each in sockets.values():
                 each.bind(("127.0.0.1", 0))
             self.variables = {name: str(each.getsockname()[1]) for name, each in sockets.items()}
-        self.variables |= {"BENTEVI_HOME": str(folder), "BENTEVI_RTP_PORTS": rtp}
+        self.variables |= {"BENTEVI_HOME": str(folder), "BENTEVI_RTP_PORTS": rtp, "BENTEVI_DATABASE_URL": database_url}
         self.folder = folder
 
     def bentevi(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
@@ -72,8 +72,8 @@ def until(condition, seconds):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = Home(tmp_path_factory.mktemp("home"), rtp="30000-30099")
+def home(tmp_path_factory, new_database):
+    home = Home(tmp_path_factory.mktemp("home"), "30000-30099", new_database())
     said = home.bentevi("up")
     assert said.returncode == 0, said.stdout + said.stderr
     home.first_words = said.stdout
@@ -83,8 +83,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
-def second_home(tmp_path):
-    home = Home(tmp_path / "second", rtp="30100-30199")
+def second_home(tmp_path, new_database):
+    home = Home(tmp_path / "second", "30100-30199", new_database())
     yield home
     home.bentevi("down")
     assert home.processes() == []

@@ -178,6 +178,7 @@ def test_a_refused_form_says_where_and_keeps_what_was_typed(carla, word):
 
 
 @LISTED
+@pytest.mark.database
 def test_a_list_is_searched_filtered_and_sorted(carla, word):
     resource, _example, row = made(word)
     key = resource.key
@@ -202,6 +203,7 @@ def test_a_list_is_searched_filtered_and_sorted(carla, word):
 
 
 @LISTED
+@pytest.mark.database
 def test_a_long_list_is_paged_forward_and_back_without_losing_a_row(carla, word):
     resource, _example, row = made(word)
     twins(resource, row, 119)
@@ -366,6 +368,7 @@ def test_an_exported_row_is_imported_into_an_empty_home_as_the_same_bytes(word):
 
 
 @EVERY
+@pytest.mark.database
 def test_every_write_is_in_the_trail_with_both_values_and_no_secret(carla, word):
     """USR-34: what the trail keeps is enough to put the row back as it was."""
     resource, example, row = made(word)

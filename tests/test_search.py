@@ -23,6 +23,7 @@ def test_a_page_is_found_by_its_portuguese_and_its_english_label(carla, text):
     assert f'href="{LABELS[text]}"' in carla.get("/search", query_string={"q": text}).text
 
 
+@pytest.mark.database
 def test_rows_and_fields_are_found_only_by_who_may_see_them(carla, client):
     ana = make_extension("2001", name="Ana Ótima")
     davi = person(client, "davi.souza", modules=["cost_centres"])

@@ -87,6 +87,7 @@ def test_the_bakery_imports_without_what_is_not_built_and_lists_it():
         assert key in window or "(" in one or "-" in window, one
 
 
+@pytest.mark.database
 def test_importing_twice_changes_nothing_the_second_time():
     load(BAKERY, skip_unavailable=True)
     before = everything()
@@ -95,6 +96,7 @@ def test_importing_twice_changes_nothing_the_second_time():
     assert everything() == before, "hashes of people's passwords too"
 
 
+@pytest.mark.database
 def test_an_export_is_imported_into_an_empty_home_as_the_same_bytes():
     load(BAKERY, skip_unavailable=True)
     text = sitefile.dump()
@@ -143,6 +145,7 @@ def test_text_that_older_yaml_read_as_something_else_stays_text():
     assert read == [True, False, None, None, 12, -3, "12", "true"]
 
 
+@pytest.mark.database
 def test_text_of_every_kind_survives_export_and_import():
     names = ["off", "0123", "13:00", "true", "null", "~", "- a", "a: b", "#x", "'", '"', "&a", "*a", "!t", "%", "@", "ção ñ 中", "1e3", "x #y",
              "a\u2028b", "\u200b", "=1", "[a]", "{a}", "yes", "|", ">", "?"]
@@ -199,6 +202,7 @@ def test_all_mistakes_are_told_together():
     assert len(refused(site(text))) >= 5
 
 
+@pytest.mark.database
 def test_a_number_used_twice_is_refused_naming_who_has_it():
     make_extension("2001", name="Ana")
     text = "internal_routes:\n  - name: Caixa\n    rules:\n      - {mask: 2001, destination: {hangup: true}}\n"
@@ -225,6 +229,7 @@ def test_replace_deletes_what_a_present_section_does_not_name():
     assert len(list(TABLE["extensions"].rows())) == 1
 
 
+@pytest.mark.database
 def test_replace_is_refused_while_something_points_at_what_would_go():
     make_class("Loja")
     make_extension("2001", **{"class": "Loja"})

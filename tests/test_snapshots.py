@@ -22,6 +22,7 @@ def number_and_name():
     return {row.number: row.name for row in TABLE["extensions"].rows()}
 
 
+@pytest.mark.database
 def test_two_extensions_that_changed_places_go_back():
     ana, bia = make_extension("2001", name="Ana"), make_extension("2002", name="Bia")
     number = applied()
@@ -33,6 +34,7 @@ def test_two_extensions_that_changed_places_go_back():
     applied()
 
 
+@pytest.mark.database
 def test_a_number_that_went_to_a_newer_row_comes_back_and_the_newer_row_goes():
     ana = make_extension("2001", name="Ana", password="segredo-da-Ana")
     number = applied()
@@ -44,6 +46,7 @@ def test_a_number_that_went_to_a_newer_row_comes_back_and_the_newer_row_goes():
     assert TABLE["extensions"].find("2001").password == "segredo-de-hoje"
 
 
+@pytest.mark.database
 def test_a_deleted_row_comes_back_with_its_password():
     ana = make_extension("2001", password="segredo-da-Ana")
     number = applied()
@@ -54,6 +57,7 @@ def test_a_deleted_row_comes_back_with_its_password():
     assert TABLE["extensions"].find("2001").password == "segredo-da-Ana"
 
 
+@pytest.mark.database
 def test_one_row_is_not_put_back_over_a_number_another_has_now(carla):
     ana = make_extension("2001", name="Ana")
     number = applied()

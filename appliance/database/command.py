@@ -46,8 +46,10 @@ def add_to(bentevi: click.Group, rows: Rows, tell: Tell) -> None:
         Until it is done nothing can be stored; pages can be read. Every row is counted and compared on both sides before the home
         is switched. When it is killed the home is complete in the old database or in the new one; ask for it again then.
         """
+        from appliance import settings
         from appliance.database import move as moving
 
+        moving.may_choose(settings.load())
         with rows():
             pass  # a home with tables
         report = moving.move(target, lambda text: click.echo(text, err=as_json))

@@ -59,15 +59,19 @@ class Report:
         return sum(table["rows"] for table in self.tables)
 
 
+def may_choose(machine: Settings) -> None:
+    """Refused when the environment says which database the home has, because then the home cannot."""
+    if os.environ.get("BENTEVI_DATABASE_URL"):
+        raise Refused("BENTEVI_DATABASE_URL says which database this home has, so the home cannot say it itself. Write that address into "
+                      f"{machine.database_file} (mode 0600), start without the variable, and move then.")  # fmt: skip
+
+
 def move(words: str, say: Say) -> Report:
     """Carry this home to the database that `words` name (target.read); what was carried.
 
     Raises Refused or Busy before anything is changed when it cannot be done. A killed move is simply asked for again.
     """
     machine = machine_settings.load()
-    if os.environ.get("BENTEVI_DATABASE_URL"):
-        raise Refused("BENTEVI_DATABASE_URL says which database this home has, so the home cannot say it itself. Write that address into "
-                      f"{machine.database_file} (mode 0600), start without the variable, and move then.")  # fmt: skip
     os.umask(0o077)
     url, old = target.read(words, machine), make_url(machine.database_url)
     if (url.database, url.host, url.port, url.query) == (old.database, old.host, old.port, old.query):
@@ -278,6 +282,7 @@ def _note(machine: Settings, pending: dict[str, Any]) -> None:
 
 def _write(file: Path, content: str) -> None:
     """Whole or not at all, for this user only."""
+    file.parent.mkdir(exist_ok=True, mode=0o700)
     fresh = file.with_name(file.name + ".new")
     handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w") as out:

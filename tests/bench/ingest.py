@@ -1,34 +1,50 @@
 """bench ingest: how fast the records process stores what Asterisk wrote: an hour's backlog at 20 calls a second, then the delay while as many go on coming.
 
-The lines are those of a captured call with other channels and times; the files, the database (SQLite) and the process are real.
-ARGUMENTS: calls of the backlog, seconds of live calls.
+The lines are those of a captured call with other channels and times; the files, the database and the process are real.
+ARGUMENTS: calls of the backlog, seconds of live calls; `sqlite` (the default) or `postgresql`, or both.
 """
 
 import os
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.bench.machine import figure, percentile, report
+from tests.postgresql import running
 from tests.test_journal import CALLS, Home
 from tests.written import Template
 
 CALLS_A_SECOND, BACKLOG, LIVE_SECONDS = 20, 72_000, 20
 
 
-def main(backlog: int = BACKLOG, live_seconds: int = LIVE_SECONDS) -> None:
+def main(backlog: int = BACKLOG, live_seconds: int = LIVE_SECONDS, *, kinds: Sequence[str] = ("sqlite",)) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="bt-") as folder:
-        home = Home(Path(folder) / "home")
-        try:
-            figures = [*_backlog(home, backlog), *_live(home, backlog, live_seconds)]
-        finally:
-            home.kill()
+    figures: list[dict[str, Any]] = []
+    for kind in kinds:
+        with tempfile.TemporaryDirectory(prefix="bt-") as folder, _url(kind) as url:
+            home = Home(Path(folder) / "home", url)
+            try:
+                found = [*_backlog(home, backlog), *_live(home, backlog, live_seconds)]
+            finally:
+                home.kill()
+                home.engine.dispose()
+        figures += [one | {"name": f"{kind}_{one['name']}"} for one in found] if len(kinds) > 1 else found
     report("ingest", figures)
+
+
+@contextmanager
+def _url(kind: str) -> Iterator[str]:
+    """A PostgreSQL server as its package sets it up, apart from its folder; "" for SQLite in the home."""
+    if kind == "sqlite":
+        yield ""
+        return
+    with running(fsync="on") as server:
+        yield server.fresh()
 
 
 def _backlog(home: Home, count: int) -> list[dict[str, Any]]:
@@ -46,7 +62,7 @@ def _backlog(home: Home, count: int) -> list[dict[str, Any]]:
     while home.ask(CALLS)[0][0] < count:
         time.sleep(0.2)
     seconds = time.perf_counter() - began
-    size = sum(path.stat().st_size for path in home.folder.glob("bentevi.sqlite*"))
+    size = sum(path.stat().st_size for path in home.folder.glob("bentevi.sqlite*")) or home.ask("SELECT pg_database_size(current_database())")[0][0]
     return [
         figure("backlog_calls", count, ""), figure("backlog_lines", lines, ""), figure("time_until_fresh", seconds, "s"),
         figure("lines_per_second", lines / seconds, "1/s"), figure("memory_peak", _memory(home), "MB"),
@@ -74,14 +90,13 @@ def _live(home: Home, before: int, seconds: int) -> list[dict[str, Any]]:
 
 def _watch(home: Home, before: int, count: int, written: dict[int, float], delays: list[float]) -> None:
     """When each further conversation is there, ended, for whoever asks the database."""
-    connection, seen = sqlite3.connect(home.database, timeout=30), 0
+    seen = 0
     while seen < count:
-        found = connection.execute(CALLS).fetchone()[0] - before
+        found = home.ask(CALLS)[0][0] - before
         now = time.perf_counter()
         delays += [now - written.get(number, now) for number in range(seen, found)]
         seen = max(seen, found)
         time.sleep(0.02)
-    connection.close()
 
 
 def _memory(home: Home) -> float:
@@ -95,4 +110,5 @@ def _cpu(home: Home) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(int(text) for text in sys.argv[1:])))
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    main(*numbers, kinds=[word for word in sys.argv[1:] if not word.isdigit()] or ["sqlite"])

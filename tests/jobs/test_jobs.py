@@ -95,6 +95,7 @@ def test_a_job_that_fails_is_tried_again_after_a_pause_and_then_waits_for_a_pers
     lanes.forget(job.id)
 
 
+@pytest.mark.database
 def test_what_is_due_is_put_once_while_it_waits(app):
     """SYS-18: timed jobs do not pile up while nobody works."""
     Cron.app = app

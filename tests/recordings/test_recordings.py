@@ -143,6 +143,7 @@ def test_missing_damaged_and_empty_files_say_so(app, content, state):
     assert db.session.get_one(Call, recording.call_id).recording_count == (0 if state == EMPTY else 1)
 
 
+@pytest.mark.database
 def test_the_chain_notices_what_was_exchanged_taken_out_or_rewritten(app):
     """EXT-20: sealed by a chain of digests; each way of tampering is named, nothing else is."""
     recordings = [make_recording(number) for number in range(1, 6)]
@@ -156,6 +157,7 @@ def test_the_chain_notices_what_was_exchanged_taken_out_or_rewritten(app):
         (1, "file differs"), (2, "file missing"), (3, "seal differs"), (4, "place missing"), (5, "seal differs")]
 
 
+@pytest.mark.database
 def test_retention_removes_files_and_keeps_the_chain_whole(app):
     """EXT-20: retention in days; the call and its seal stay."""
     old, new = make_recording(1, started_at=datetime.now(UTC) - timedelta(days=40)), make_recording(2, started_at=datetime.now(UTC))

@@ -57,6 +57,7 @@ TABLE = [  # filters → calls found
 
 
 @pytest.mark.parametrize("filters,expected", TABLE, ids=[" ".join(f"{k}={v}" for k, v in filters.items()) or "none" for filters, _e in TABLE])
+@pytest.mark.database
 def test_each_filter_finds_and_excludes_what_the_table_says(twelve, found, filters, expected):
     """REP-01, EXT-05, CFG-12: twelve calls; the page lists exactly these and its sums count as many."""
     rows = {"shop": twelve.shop.id, "office": twelve.office.id, "one": twelve.one.id, "two": twelve.two.id}
@@ -68,6 +69,7 @@ WRITTEN = ["(48) 99999-1234", "48999991234", "048 99999-1234", "+55 48 99999-123
 
 @pytest.mark.parametrize("text", WRITTEN)
 @pytest.mark.parametrize("match", ["exact", "partial"])
+@pytest.mark.database
 def test_a_number_is_found_however_the_country_writes_it(found, text, match):
     """REP-01: rows hold digits with country code."""
     assert found(from_number=text, from_match=match) == [1, 2]
@@ -91,6 +93,7 @@ def test_results_come_only_after_the_button(twelve, carla):
     assert 'class="sum"' in carla.get("/calls", query_string=MONTH).text
 
 
+@pytest.mark.database
 def test_the_sums_are_those_of_the_rows_whatever_is_asked(twelve, carla):
     """REP-04: by roll-ups, by rows, and by both at the edges of hours."""
     edges = MONTH | {"start": "2026-11-10", "start_time": "09:30", "end": "2026-11-10", "end_time": "17:30"}
@@ -154,6 +157,7 @@ def test_what_cannot_be_asked_is_told_at_its_field_and_stays_as_typed(twelve, ca
     assert db.session.scalar(select(func.count()).select_from(Call)) == 12
 
 
+@pytest.mark.database
 def test_days_are_the_companys_and_a_period_is_half_open(app, carla):
     """SYS-22: 00:30 in São Paulo is 03:30 UTC of the same day; in Manaus it is still the day before."""
     make_call(datetime(2026, 11, 10, 3, 30, tzinfo=UTC), from_="5548999990001")
@@ -170,6 +174,7 @@ def test_days_are_the_companys_and_a_period_is_half_open(app, carla):
     assert origins() == ["3"]
 
 
+@pytest.mark.database
 def test_pages_walk_down_and_up_without_losing_or_repeating_a_call_while_new_ones_arrive(app, carla):
     """REP-04: keyset pages; several calls bear the same instant."""
     calls = [make_call(DAY + timedelta(minutes=minute // 4), from_=f"55489{minute:08}") for minute in range(125)]
@@ -330,6 +335,7 @@ def test_who_may_not_open_reports_gets_none_of_it(twelve, client):
 # ------------------------------------------------------------------------------------------------------------- roll-ups
 
 
+@pytest.mark.database
 def test_the_roll_ups_are_the_rows_after_calls_come_change_and_go(app):
     """Rebuilt conversations: the difference of before and after is what is added."""
     import random
@@ -373,6 +379,7 @@ def counted():
     return sorted((*key, *values) for key, values in sums.items())
 
 
+@pytest.mark.database
 def test_an_answer_from_another_side_is_counted_once(twelve, carla):
     """A call that fits both sides of an “or” is one call in list and sums."""
     both = make_call(DAY, from_=OTHER, to=OTHER)

@@ -114,6 +114,7 @@ def test_the_list_asks_again_only_while_something_is_being_made(app, carla, rest
     assert "every 5s" not in carla.get("/reports").text
 
 
+@pytest.mark.database
 def test_one_person_may_have_so_many_waiting_and_others_still_get_theirs(app, carla, client, resting):
     """REP-37: a clear message; a cancelled one makes room."""
     ids = [ask(carla) for _n in range(model.MOST_WAITING)]
@@ -125,6 +126,7 @@ def test_one_person_may_have_so_many_waiting_and_others_still_get_theirs(app, ca
     assert db.session.scalar(select(func.count()).select_from(Report)) == model.MOST_WAITING + 2
 
 
+@pytest.mark.database
 def test_fifty_asked_at_once_are_served_one_after_another(app, client, resting):
     """REP-37: never two at a time, none lost."""
     make_call(DAY)
