@@ -12,7 +12,7 @@ from appliance import changes, numbering, settings
 from appliance import resource as resources
 from appliance.db import Base, db
 from appliance.errors import Refused
-from appliance.fields import LinkedKind
+from appliance.fields import LinkedKind, Reader
 from appliance.links import References
 from appliance.resource import Resource
 from appliance.telephony import revision
@@ -112,7 +112,7 @@ def _restore_row(resource: Resource, values: dict[str, Any], shown: dict[str, An
     row = resource.get(values["id"])
     before = shown or (resource.show(row) if row else {})
     if row is None:
-        row = resource.model(**stored, **changes.secrets_of_deleted(resource.word, values["id"]))
+        row = resource.model(**(_fresh(resource) | stored | changes.secrets_of_deleted(resource.word, values["id"])))
         _fill_secrets(resource, row)
         db.session.add(row)
     else:
@@ -129,6 +129,12 @@ def _restore_row(resource: Resource, values: dict[str, Any], shown: dict[str, An
     changes.record(resource.word, row.id, resource.title(row), changes.RESTORED, {n: before.get(n) for n in differing},
                    {n: after[n] for n in differing}, pending=resource.applies)
     return True
+
+
+def _fresh(resource: Resource) -> dict[str, Any]:
+    """What a new row has in every field: a revision of an older release knows nothing of newer ones, and none knows an empty secret."""
+    fields = resource.fields.values()
+    return {spec.attr: spec.kind.empty if spec.initial() in (None, "") else spec.read(spec.initial(), Reader()) for spec in fields}
 
 
 def _fill_secrets(resource: Resource, row: Base) -> None:

@@ -1,14 +1,17 @@
 """Khomp without I/O: allocation strings, what the console prints, what khomp.conf may say, and what is refused."""
 
+import json
+from shutil import rmtree
+
 import pytest
 
-from appliance import khomp_channels
+from appliance import khomp_channels, settings, snapshots
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.khomp_boards import driver
 from appliance.khomp_boards.model import boards
 from appliance.resource import TABLE
-from appliance.telephony import check_khomp, conf, khomp, reload
+from appliance.telephony import check_khomp, conf, khomp, reload, revision
 from appliance.telephony.khomp import FoundBoard, FoundChannel
 from appliance.telephony.khomp_options import CHANNELS
 from appliance.trunks import config
@@ -363,3 +366,23 @@ def test_boards_that_came_are_declared_and_what_a_person_declared_stays_until_it
     assert driver.take([FoundBoard(0, "EBS-FXO", "2352", 4, 0)]) == [0], "told by the driver before: it follows"
     assert driver.take([]) == [] and len(boards()) == 2
     db.session.commit()
+
+
+def test_a_trunk_of_a_revision_before_khomp_comes_back():
+    """TRK-16: the rows of an older release say nothing of channels; what a new trunk has is put there."""
+    resource = TABLE["trunks"]
+    trunk = make_trunk("Antiga", 5070)
+    older = {name: value for name, value in resource.raw_without_secrets(trunk).items()
+             if name not in ("allocation", "channels", "drop_collect_call", "echo_canceller", "input_volume", "output_volume")}
+    folder = revision.folder(settings.load(), 999_000)
+    folder.mkdir()
+    try:
+        (folder / "rows.json").write_text(json.dumps({"trunks": [older]}))
+        resource.delete(trunk)
+        db.session.commit()
+        snapshots.restore_row("trunks", older["id"], 999_000)
+        db.session.commit()
+    finally:
+        rmtree(folder)
+    found = resource.find("Antiga")
+    assert (found.allocation, found.channels, found.echo_canceller, found.input_volume, found.port) == ("ascending", [], True, 0, 5070)
