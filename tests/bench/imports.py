@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from appliance import csv_files, undo
 from appliance.db import db
 from appliance.imports import columns, export, model
@@ -72,11 +74,18 @@ def _import(user: User, data: bytes) -> dict[str, float]:
     if row.good_count:
         model.ask_store(row, False)
         db.session.commit()
+        cpu = self_cpu()
         with _Waits() as waits:
             taken["store"] = _taken(lambda: jobs.store_rows(import_id))
         taken["longest_wait_of_others"] = waits.longest
+        taken["store_cpu"] = self_cpu() - cpu
     db.session.rollback()
     return taken
+
+
+def self_cpu() -> float:
+    """Seconds this process has computed: what a store costs on a machine that is busy with other things."""
+    return time.process_time()
 
 
 def _undo(batch: str) -> None:
@@ -108,10 +117,13 @@ class _Waits:
         while not self.over.wait(0.02):
             with self.app.app_context():
                 began = time.perf_counter()
-                user = by_login("medidora")
-                assert user
-                user.wrong_passwords = 0
-                db.session.commit()
+                try:
+                    user = by_login("medidora")
+                    assert user
+                    user.wrong_passwords = 0
+                    db.session.commit()
+                except OperationalError:  # gave up waiting: told as the time it waited
+                    db.session.rollback()
                 self.longest = max(self.longest, time.perf_counter() - began)
 
     def __exit__(self, *_why: Any) -> None:

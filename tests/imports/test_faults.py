@@ -100,6 +100,7 @@ def test_a_bad_cell_is_named_with_line_and_column_and_nothing_is_stored(word, fi
     assert {column for _line, column, _text in row.faults} == {field} and all(text for _line, _column, text in row.faults)
     assert row.state == model.CHECKED and row.bad_count == len(bad) and row.created_count == ROWS - len(bad)
     assert not is_key or len(row.faults) == len(bad)
+    assert "E+" not in cell or all("a planilha encurtou" in text for _line, _column, text in row.faults)
     with pytest.raises(Refused):
         model.ask_store(row, leave_out=False)
     db.session.rollback()
