@@ -95,7 +95,8 @@ def channel_ended(event: Headers) -> None:
 
 def rebuild(_ask: Ask, old: live.Kinds) -> None:
     """Tests stay as they were known; one whose channels went away meanwhile is over. Comes after the calls."""
-    there, running = live.rows("_channels"), {}
+    there = live.rows("_channels")
+    running: dict[str, str] = {}
     for key, row in old.get("tests", {}).items():
         alive = [leg for leg in row["legs"] if leg in there]
         live.replace("tests", key, row if row["is_over"] else row | {"is_over": not alive})

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.types import TypeDecorator
 
 from appliance import alarms, changes, lanes, numbering  # noqa: F401  tables that are no resource
+from appliance.assistant import model as assistant  # noqa: F401
 from appliance.calls import raw, totals  # noqa: F401
 from appliance.db import Base
-from appliance.assistant import model as assistant  # noqa: F401
 from appliance.recordings import check  # noqa: F401
 from appliance.reports import model as reports  # noqa: F401
 from appliance.revisions import model  # noqa: F401

@@ -7,7 +7,18 @@ import pytest
 from appliance import live
 from appliance.assistant.live import CALLING, ENDED, RINGING, UP, _named, uniqueid
 from appliance.telephony import sip_probe
-from appliance.telephony.sip_probe import ACCEPTED, ANSWERS, FORBIDDEN, NAME_UNKNOWN, NOT_ASKED, PORT_CLOSED, SILENT, UNCLEAR, UNKNOWN_USER, WRONG_PASSWORD
+from appliance.telephony.sip_probe import (
+    ACCEPTED,
+    ANSWERS,
+    FORBIDDEN,
+    NAME_UNKNOWN,
+    NOT_ASKED,
+    PORT_CLOSED,
+    SILENT,
+    UNCLEAR,
+    UNKNOWN_USER,
+    WRONG_PASSWORD,
+)
 from tests.carrier import BY_IP, REGISTRAR, Carrier
 from tests.homes import free_ports
 from tests.phones import Phones
