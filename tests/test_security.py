@@ -160,7 +160,7 @@ def test_a_forced_change_redirects_every_page_and_refuses_the_old_password(clien
     assert client.send("/password", form | {"new": "Nova#Senha7", "again": "Nova#Senha8"}).status_code == 422
     assert client.send("/password", form | {"old": "Wrong@123", "new": "Nova#Senha7", "again": "Nova#Senha7"}).status_code == 422
     assert client.get("/").location == "/password"
-    assert client.send("/password", form | {"new": "Nova#Senha7", "again": "Nova#Senha7"}).location == "/"
+    assert client.send("/password", form | {"new": "Nova#Senha7", "again": "Nova#Senha7"}).location == "/assistant"
     assert client.get("/extensions").status_code == 200
     assert log_in(client.application.test_client(), "ana.souza").status_code == 422
 
