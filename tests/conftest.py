@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IS_POSTGRESQL = os.environ.get("BENTEVI_TEST_DATABASE") == "postgresql"
 
 
-KNOWS_DATABASE = {"home", "new_database", "postgresql_server"}  # fixtures by which a test gets the database of this round
+KNOWS_DATABASE = {"home", "new_database", "empty_database"}  # fixtures by which a test gets the database of this round
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,15 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
     return server.fresh
 
 
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables for a home of one's own: "" for SQLite in the home, or one on PostgreSQL."""
+    if not IS_POSTGRESQL:
+        return ""
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    return server.empty()
+
+
 @pytest.fixture(scope="session")
 def home(new_database: Callable[[], str]) -> Iterator[Path]:
     """The session's home, with every process of the product running."""
@@ -88,9 +97,8 @@ def whole_app(home: Path) -> Flask:
 @pytest.fixture
 def app(whole_app: Flask) -> Iterator[Flask]:
     """The application inside its context, with the rows of a first start and nothing else."""
-    from tests.rows import first_start_rows
-
     from appliance.db import db
+    from tests.rows import first_start_rows
 
     with whole_app.app_context():
         assert db.engine.dialect.name == ("postgresql" if IS_POSTGRESQL else "sqlite")

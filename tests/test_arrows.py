@@ -12,7 +12,7 @@ GROUND = {
     "resource", "settings",
 }
 OVER_TELEPHONY = {"front_door", "processes", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
-ROOF = {"app", "applying", "cli", "config_files", "events", "first_start", "records", "resources"}
+ROOF = {"app", "applying", "cli", "config_files", "database", "events", "first_start", "records", "resources"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 
 # One feature may read another's rows (model.py). Further than that, each for its reason:
