@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IS_POSTGRESQL = os.environ.get("BENTEVI_TEST_DATABASE") == "postgresql"
 
 
-KNOWS_DATABASE = {"home", "new_database", "postgresql_server"}  # fixtures by which a test gets the database of this round
+KNOWS_DATABASE = {"home", "new_database", "empty_database"}  # fixtures by which a test gets the database of this round
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,15 @@ def new_database(request: pytest.FixtureRequest) -> Callable[[], str]:
         return lambda: ""
     server: postgresql.Server = request.getfixturevalue("postgresql_server")
     return server.fresh
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables for a home of one's own: "" for SQLite in the home, or one on PostgreSQL."""
+    if not IS_POSTGRESQL:
+        return ""
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    return server.empty()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from appliance.settings import CHECKOUT
-from tests.conftest import IS_POSTGRESQL
 
 PROGRAM = """
     import sys
@@ -95,21 +94,15 @@ def run(home: Path, url: str, *words: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def url(request: pytest.FixtureRequest) -> str:
-    """An empty database: SQLite in the home, or one of a PostgreSQL server."""
-    return request.getfixturevalue("postgresql_server").empty() if IS_POSTGRESQL else ""
+@pytest.mark.database
+def test_tables_go_up_down_and_up_and_are_the_models(empty_database: str, tmp_path: Path):
+    assert "same" in run(tmp_path / "home", empty_database, "-c", textwrap.dedent(PROGRAM), str(CHECKOUT / "docs" / "padaria.yaml"))
 
 
 @pytest.mark.database
-def test_tables_go_up_down_and_up_and_are_the_models(url: str, tmp_path: Path):
-    assert "same" in run(tmp_path / "home", url, "-c", textwrap.dedent(PROGRAM), str(CHECKOUT / "docs" / "padaria.yaml"))
-
-
-@pytest.mark.database
-def test_rows_of_every_table_live_through_each_step_down_and_up(url: str, tmp_path: Path):
+def test_rows_of_every_table_live_through_each_step_down_and_up(empty_database: str, tmp_path: Path):
     """SYS-23: what an older version can hold is kept, nothing goes with a table that is made anew, no id is given twice."""
-    assert "same" in run(tmp_path / "home", url, "-m", "tests.migrated", "steps")
+    assert "same" in run(tmp_path / "home", empty_database, "-m", "tests.migrated", "steps")
 
 
 @pytest.mark.parametrize("made_anew", ["trunks", "extensions", "record_lines"])
