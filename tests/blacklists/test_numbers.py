@@ -4,9 +4,9 @@ import io
 import random
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
-from appliance import changes, sitefile, snapshots
+from appliance import changes, lanes, sitefile, snapshots
 from appliance import db as ground
 from appliance.blacklists import entries, imports
 from appliance.blacklists.entries import BlacklistNumber
@@ -357,7 +357,7 @@ def test_stopped_while_the_numbers_are_written_nothing_is_kept(trotes, monkeypat
     token = io.BytesIO(big_file(12_000).encode())
     list_id = trotes.id
     row_id = imports.bring(list_id, token, "a.csv", imports.ADD, "").id
-    db.session.execute(lanes_outbox_delete())
+    db.session.execute(delete(lanes.Outgoing))
     db.session.commit()
     real, reached = imports.tell, []
 
@@ -373,14 +373,6 @@ def test_stopped_while_the_numbers_are_written_nothing_is_kept(trotes, monkeypat
     assert db.session.get(BlacklistImport, row_id).state == CANCELLED
     assert not db.session.scalar(select(func.count()).select_from(BlacklistNumber)), "nothing is left lying"
     db.session.rollback()
-
-
-def lanes_outbox_delete():
-    from sqlalchemy import delete
-
-    from appliance import lanes
-
-    return delete(lanes.Outgoing)
 
 
 def test_a_killed_worker_leaves_all_or_nothing_and_the_import_ends(carla, trotes):
