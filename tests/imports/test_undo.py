@@ -141,7 +141,7 @@ def test_only_who_may_change_the_row_may_undo(client, carla):
 def test_a_whole_import_is_taken_back_at_once_or_not_at_all(carla):
     ana = make_extension("2001", name="Ana")
     before = rows()
-    found = files.stored("extensions", "number;name\r\n2001;Ana Souza\r\n2002;Bruno\r\n2003;Caio\r\n".encode())
+    found = files.stored("extensions", b"number;name\r\n2001;Ana Souza\r\n2002;Bruno\r\n2003;Caio\r\n")
     assert found.state == STORED
     path = f"/undo/batch/{found.batch}"
     page = text_of(carla.get(path))
