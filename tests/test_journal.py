@@ -81,7 +81,6 @@ READ = 'SELECT count(*), sum("offset") FROM record_files'
 CALLS = "SELECT count(*) FROM calls WHERE ended_at IS NOT NULL"
 
 
-@pytest.mark.database
 def test_each_line_counts_once_through_kills_and_renames(home):
     """Design §8: the process dies at random moments while lines come and files are renamed; another file of the same lines changes nothing."""
     dice, plain, joined = random.Random(3), Template("internal_answered"), Template("attended_refer")

@@ -104,7 +104,8 @@ def forgotten() -> list[int]:
 
 def used_bytes() -> int:
     """Room that small files take, by the rows."""
-    return db.session.scalar(select(func.coalesce(func.sum(Recording.size_bytes), 0)).where(Recording.state == READY)) or 0
+    found = db.session.scalar(select(func.coalesce(func.sum(Recording.size_bytes), 0)).where(Recording.state == READY))
+    return int(found or 0)  # PostgreSQL sums 64 bits to a Decimal
 
 
 def mark_older(than: datetime) -> int:

@@ -126,7 +126,6 @@ def test_one_person_may_have_so_many_waiting_and_others_still_get_theirs(app, ca
     assert db.session.scalar(select(func.count()).select_from(Report)) == model.MOST_WAITING + 2
 
 
-@pytest.mark.database
 def test_fifty_asked_at_once_are_served_one_after_another(app, client, resting):
     """REP-37: never two at a time, none lost."""
     make_call(DAY)
