@@ -53,7 +53,7 @@ LOCKED, FULL, GONE, OURS = "locked", "full", "gone", ""
 _LOCKED = {"SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001", "25P03"}  # SQLSTATEs: postgresql.org/docs, errcodes-appendix
 _FULL = {"SQLITE_FULL", "53100"}
 
-LOCK_SECONDS = 5                # so long one who writes waits for another
+LOCK_SECONDS = 15               # so long one who writes waits for another; storing thousands of rows takes some
 WRITERS = 0x62656E74            # the advisory lock of PostgreSQL that whoever writes holds until the commit
 IDLE_SECONDS = 300              # a transaction nobody goes on with ends by itself: its process may have died on another machine
 POSTGRESQL_OPTIONS = {

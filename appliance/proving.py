@@ -173,6 +173,7 @@ def main() -> None:
                 time.sleep(LOOK_SECONDS)
         finally:
             keeper.drop()
+            (machine.run / STATE).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -98,11 +98,17 @@ def search(text: str) -> list[Topic]:
     return [topic for topic in topics() if all(word in _words_of(topic) for word in words)]
 
 
+def found(text: str) -> list[Topic]:
+    """The same without topics of pages this person may not open: for the search in the head."""
+    paths = {page.path for page in menu.pages()}
+    return [topic for topic in search(text) if topic.path not in paths or _may_open(topic)]
+
+
 def _words_of(topic: Topic) -> str:
     resource = resources.TABLE.get(topic.word)
     fields = " ".join(f"{spec.label} {spec.help} {spec.also}" for spec in resource.fields.values()) if resource else ""
-    found = template(topic.word)
-    source = current_app.jinja_env.loader.get_source(current_app.jinja_env, found)[0] if found and current_app.jinja_env.loader else ""
+    name = template(topic.word)
+    source = current_app.jinja_env.loader.get_source(current_app.jinja_env, name)[0] if name and current_app.jinja_env.loader else ""
     return _plain(f"{topic.title} {topic.word} {Markup(source).striptags()} {fields}")
 
 

@@ -27,7 +27,7 @@ def search() -> ResponseReturnValue:
     """Up to eight of each: menu pages, form fields, rows the person may see."""
     text = request.args.get("q", "").strip()
     return render_template("parts/found.html", text=text, pages=_pages(text), fields=_fields(text), rows=_rows(text), calls=_calls(text), words=words,
-                           helps=help.search(text)[:4] if len(text) > 2 else [])
+                           helps=help.found(text)[:4] if len(text) > 2 else [])
 
 
 def _pages(text: str) -> list[menu.Page]:

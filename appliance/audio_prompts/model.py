@@ -45,13 +45,14 @@ class AudioPrompt(Base):
     __tablename__ = "audio_prompts"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = field(Name(60), _l("Name"), unique=True, also="Áudio Nome", help=_l("Chosen by this name where a sound is wanted."))
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True, also="Descrição")
+    description: Mapped[str] = field(Text(200), _l("Description"), optional=True, also="Descrição", help=_l("For yourselves: where this sound is heard."))
     text: Mapped[str] = field(
         Text(1000, lines=True), _l("Text"), optional=True, default="", also="Texto voz TTS fala",
         help=_l("Spoken by the exchange's voice when there is no file. With a file it is a note of what is said in it."),
     )
     voice_speed: Mapped[int] = field(
         Whole(80, 300, _l("words/min")), _l("Speed of the voice"), default=150, also="Velocidade da voz",
+        help=_l("How fast the exchange's voice speaks the text; 150 is an ordinary pace."),
     )
     source: Mapped[str] = mapped_column(String(10), default="")
     state: Mapped[str] = mapped_column(String(10), default=NOTHING, index=True)

@@ -20,7 +20,7 @@ class Blacklist(Base):
     __tablename__ = "blacklists"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = field(Name(40), _l("Name"), unique=True, also="Nome", help=_l("Shown in the story of a refused call."))
-    description: Mapped[str] = field(Text(200), _l("Description"), optional=True, also="Descrição")
+    description: Mapped[str] = field(Text(200), _l("Description"), optional=True, also="Descrição", help=_l("For yourselves: who is on this list, and why."))
     block_withheld: Mapped[bool] = field(
         Boolean(), _l("Also refuse calls without a number"), default=False, also="sem identificação número privado oculto anônimo",
         help=_l("Calls that come in with the number withheld, by inbound routes that use this list."),

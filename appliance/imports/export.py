@@ -34,15 +34,21 @@ def pieces(resource: Resource, query: Select[Any], *, by_label: bool = True) -> 
     broken = _("#ERRO;The file is not complete. Ask for it again, or tell support this code: %(code)s", code=code)
     try:
         for piece in db.session.scalars(query.execution_options(yield_per=PIECE)).partitions(PIECE):
-            yield _lines(shown, piece).encode()
+            yield _lines(resource, shown, piece).encode()
     except Exception:  # the edge: the answer has begun, so the file itself must say it
         log.exception("%s: %s", resource.word, broken)
         yield (broken + "\r\n").encode()
 
 
-def _lines(shown: dict[str, Field], rows: Any) -> str:
+def _lines(resource: Resource, shown: dict[str, Field], rows: Any) -> str:
     with links.remembering(""):  # nobody writes: each key is asked for once
         return "".join(
-            csv_files.line_of(csv_files.guarded(cells.text_of(spec.kind, spec.kind.show(getattr(row, spec.attr)))) for spec in shown.values())
-            for row in rows
+            csv_files.line_of(csv_files.guarded(_cell(resource, name, spec, row)) for name, spec in shown.items()) for row in rows
         )
+
+
+def _cell(resource: Resource, name: str, spec: Field, row: Any) -> str:
+    """Empty where the field has no meaning beside the row's others (what belongs to another protocol)."""
+    if spec.show_if and not resource.has_meaning(row, name):
+        return ""
+    return cells.text_of(spec.kind, spec.kind.show(getattr(row, spec.attr)))

@@ -117,6 +117,9 @@ class _Work:
             value = self._value(name, texts[index], reader.at(name))
             if value is not None:
                 values[name] = value
+        for name, index in self.mapping.items():  # an empty cell says nothing of a field that has no meaning beside the others
+            if not texts[index].strip() and name in values and not self.resource.is_shown(name, values):
+                del values[name]
         key = None
         if not self.resource.single and not any(problem.path[:1] == (self.resource.key,) for problem in reader.problems):
             key = self.fields[self.resource.key].read(values.get(self.resource.key), reader.at(self.resource.key))

@@ -140,6 +140,7 @@ def test_applying_shows_its_end_without_a_stream_too(logged_in, pbx):  # noqa: F
 def test_the_page_says_when_it_has_no_connection_and_comes_back(logged_in, app):
     db.session.commit()
     page = logged_in()
+    page.goto("/")  # an empty exchange begins with the assistant
     page.wait_for_selector("#exchange", state="attached")
     expect(page.locator("#live-lost")).to_be_hidden()
     page.context.set_offline(True)
