@@ -1,20 +1,15 @@
 """Applying under calls, going back, and what Asterisk must restart for."""
 
-import os
 import random
 import re
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from appliance import applying, changes, settings, snapshots
+from appliance import applying, changes, snapshots
 from appliance.db import db
 from appliance.resource import TABLE
 from appliance.revisions.model import newest_number
-from appliance.telephony import revision
 from tests.build import change, make_class, make_extension, make_outbound_route, make_profile, make_trunk, sip
 
 pytestmark = pytest.mark.pbx
@@ -131,29 +126,6 @@ def test_external_address_waits_for_the_call_to_end_and_then_holds(pbx, phone):
     other.register()
     handset.call("1001")
     assert "IN IP4 127.0.0.1" in other.wait_ringing().invite.sdp.text
-
-
-def test_killed_while_applying_one_complete_revision_is_in_force(pbx):
-    """Killed by -9 while it applies, the next start finds the old revision or the new one complete, and says so."""
-    make_extension("1000", name="Antes")
-    pbx.apply()
-    good = newest_number()
-    for delay in (0.15, 0.35, 0.55, 0.75):
-        change(TABLE["extensions"].find("1000"), name=f"Depois {delay}")
-        db.session.rollback()
-        program = "from appliance.app import bare_app\nfrom appliance import applying\nwith bare_app().app_context(): applying.now('killed')"
-        child = subprocess.Popen([sys.executable, "-c", program], env=dict(os.environ), cwd=settings.CHECKOUT)
-        time.sleep(0.4 + delay)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        db.session.rollback()
-        applying.recover()
-        good = newest_number()
-        assert revision.in_force(settings.load()) == good
-        assert "Ramal" not in pbx.ask("pjsip show endpoint 1000") and "Unable to find" not in pbx.ask("pjsip show endpoint 1000")
-    pbx.apply()
-    assert newest_number() == good + 1
-    assert "Depois 0.75" in pbx.ask("pjsip show endpoint 1000")
 
 
 def _wait(ready, seconds=30.0):
