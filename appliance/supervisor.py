@@ -126,7 +126,8 @@ class Supervisor:
         del self.running[process.name]
         kill_session(known.pid, known.born)
         lived = time.time() - known.started_at
-        pause = 0.0 if known.restarts == 0 or lived > STEADY_SECONDS else min(2.0 ** (known.restarts - 1), LONGEST_PAUSE_SECONDS)
+        is_well = child.returncode == 0 or known.restarts == 0 or lived > STEADY_SECONDS  # who ended by itself was told to
+        pause = 0.0 if is_well else min(2.0 ** (known.restarts - 1), LONGEST_PAUSE_SECONDS)
         self.due[process.name] = time.monotonic() + pause
         log.warning("%s ended with %s after %.0f s; starting again in %.0f s", process.name, child.returncode, lived, pause)
 

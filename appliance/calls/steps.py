@@ -31,6 +31,7 @@ from appliance.calls.model import (
 from appliance.calls.model import QUEUE as QUEUED
 
 BLIND, ATTENDED = "blind", "attended"
+WRITTEN_LATE_SECONDS = 0.05
 LISTED, WITHHELD = "blacklist", "withheld"
 ELSEWHERE, UNAVAILABLE = "elsewhere", "unavailable"
 QUEUE_LEFT = {"CONNECT": ANSWERED, "ABANDON": "abandoned", "EXITWITHTIMEOUT": "timeout", "EXITWITHKEY": "key", "EXITEMPTY": "empty",
@@ -46,6 +47,21 @@ def steps(talk: Conversation) -> Iterator[CallStep]:
     ]  # fmt: skip
     for maker in makers:
         yield from maker(talk)
+
+
+def in_order(found: list[CallStep]) -> list[CallStep]:
+    """By their time; a transfer before what it led to, although Asterisk may write it down some milliseconds later."""
+    ordered = sorted(found, key=lambda step: step.at)
+    for place, step in enumerate(ordered):
+        before = place
+        while step.kind == TRANSFER and before and _followed(ordered[before - 1], step):
+            before -= 1
+        ordered.insert(before, ordered.pop(place))
+    return ordered
+
+
+def _followed(earlier: CallStep, transfer: CallStep) -> bool:
+    return earlier.kind in (ROUTE, DESTINATION) and (transfer.at - earlier.at).total_seconds() < WRITTEN_LATE_SECONDS
 
 
 def _arrived(talk: Conversation) -> Iterator[CallStep]:
@@ -107,7 +123,9 @@ def _transfers(talk: Conversation) -> Iterator[CallStep]:
         by = talk.legs.of(line.uniqueid)
         target = talk.legs.of(str(line.extra.get("transfer_target_channel_uniqueid", "")))
         consulted = talk.legs.of(str(line.extra.get("channel2_uniqueid", "")))  # of an application only the call to it tells
-        to = str(line.extra.get("extension") or (target and talk.number_of(target)) or (consulted and consulted.began.exten) or "")
+        numbers = [line.extra.get("extension"), target and talk.number_of(target), consulted and consulted.began.exten,
+                   consulted and talk.number_of(consulted)]  # fmt: skip
+        to = next((str(number) for number in numbers if number and number != "s"), "")  # s: a leg that began before it had a number
         detail = {"to_word": target.account[0], "to_id": target.account[1]} if target and target.account[0] else {}
         if by:
             kind, detail["by"] = BLIND if line.event == "BLINDTRANSFER" else ATTENDED, talk.number_of(by)

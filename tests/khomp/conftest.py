@@ -57,6 +57,7 @@ class Driver:
 def take_away() -> None:
     """The driver goes from the machine, and Asterisk starts without it when it had loaded it."""
     machine = settings.load()
+    assert runtime.wait_booted(runtime.control(machine), 60)
     (machine.home / "drivers" / khomp.MODULE).unlink(missing_ok=True)
     if "1 modules loaded" in runtime.command(runtime.control(machine), "module show like chan_khomp"):
         applying.now("driver taken away")
@@ -79,6 +80,7 @@ def driver(app: Flask, pbx: Exchange) -> Driver:  # noqa: F811
     has Asterisk load it, once for all tests."""
     machine = settings.load()
     data, place = machine.asterisk / "data", machine.home / "drivers" / khomp.MODULE
+    assert runtime.wait_booted(runtime.control(machine), 60)
     place.parent.mkdir(exist_ok=True)
     if not place.exists():
         place.symlink_to(compiled())

@@ -24,7 +24,7 @@ class Exchange:
         """Put all rows into force; the story fails with the findings when they are refused."""
         attempt = applying.now("story")
         assert attempt.state == "done", [applying.told(found) for found in attempt.findings]
-        assert runtime.wait_booted(runtime.control(settings.load()), 30)  # it may restart for what cannot be loaded
+        assert runtime.wait_booted(runtime.control(settings.load()), 60)  # it may restart for what cannot be loaded
         return attempt
 
     def apply_refused(self) -> list[dict[str, Any]]:

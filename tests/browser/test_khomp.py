@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from appliance.db import db
 from appliance.resource import TABLE
-from tests.browser.conftest import PHONE, chromium, logged_in, open_browser  # noqa: F401  the fixtures of browser tests
+from tests.browser.conftest import PHONE
+from tests.khomp.conftest import driver, network  # noqa: F401  the stand-in and its lines
 from tests.khomp.test_story import board, line
 
 pytestmark = [pytest.mark.browser, pytest.mark.pbx]
