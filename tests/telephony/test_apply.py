@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance import prompts
 from appliance.errors import Busy
 from appliance.settings import CHECKOUT
 from appliance.telephony import learning, revision, runtime, shadow
@@ -401,13 +403,12 @@ def test_old_revisions_are_removed_but_never_the_one_in_force(tmp_path):
 
 
 def test_a_prompt_that_does_not_exist_is_refused_once_ours_are_made(pbx, number):
-    prompts = pbx.asterisk / "data" / "sounds" / "pt_BR"
-    prompts.mkdir()
+    sounds = pbx.asterisk / "data" / "sounds"
+    prompts.install(pbx)
     try:
-        (prompts / "bem-vindo.wav").touch()
+        (sounds / "pt_BR" / "bem-vindo.wav").touch()
         spoken = small.DIALPLAN.replace("1,Answer()", "1,Playback(bem-vindo&digits/1&tchau)")
         why = refused(pbx, candidate(pbx, number, dialplan=spoken))
         assert [(one.code, one.parameters["value"]) for one in why.findings] == [("missing_sound", "tchau")]
     finally:
-        (prompts / "bem-vindo.wav").unlink()
-        prompts.rmdir()
+        shutil.rmtree(sounds / "pt_BR")
