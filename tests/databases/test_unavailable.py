@@ -67,6 +67,11 @@ def test_a_full_disk_is_told_and_nothing_is_stored(app, carla):
     form = {"csrf_token": carla.csrf(), "name": "Loja", "description": "x" * 200}
     db.session.rollback()
 
+    with db.engine.begin() as connection:  # pages that earlier rows left free would have to be filled first
+        free, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("freelist_count", "page_size"))
+        connection.exec_driver_sql("CREATE TABLE filler (content BLOB)")
+        connection.exec_driver_sql(f"INSERT INTO filler VALUES (zeroblob({free * size}))")
+
     def fill(connection):
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
@@ -83,6 +88,8 @@ def test_a_full_disk_is_told_and_nothing_is_stored(app, carla):
     finally:
         event.remove(db.engine, "begin", fill)
         event.listen(db.engine, "begin", empty)
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE filler")
     full = [answer for answer in answers if answer.status_code == 503]
     assert full and {answer.status_code for answer in answers} <= {302, 503} and "cheio" in text_of(full[0])
     assert carla.get("/cost_centres").status_code == 200
