@@ -242,7 +242,8 @@ def twins(resource: Resource, row: Any, count: int) -> list[int]:
         values = {key: value for key, value in raw.items() if key != "id"}
         for column in mapper.columns:
             if column.unique:
-                values[column.key] = f"{5000 + index}" if column.key == "number" else f"{str(values[column.key])[:30]} {index:03d}"
+                numbered = 5000 + index if column.type.python_type is int else f"{str(values[column.key])[:30]} {index:03d}"
+                values[column.key] = f"{5000 + index}" if column.key == "number" else numbered
             elif column.nullable and index % 3 and column.key in values:
                 values[column.key] = None if index % 3 == 1 or not isinstance(column.type, Integer) or column.foreign_keys else index
             elif isinstance(column.type, SqlBoolean):
