@@ -152,12 +152,15 @@ def test_a_listed_number_cannot_be_called_and_a_voice_says_so(pbx, phone, carrie
     change(TABLE["outbound_routes"].get(route.id), blacklists=["Proibidos"])
     pbx.apply()
     ana = phone(row)
+    db.session.rollback()
     for number in ("33334444", "4833334444", "04833334444", "0154833334444", "08001234567", "033334444"):
         call = ana.call(number)
         assert call.hears_sound(1.0, within_seconds=6), f"{number}: nothing was said"
         assert call.wait_refused() == 403, number
     assert not carrier.calls
-    assert ana.call("33334445").talks_with(carrier.wait_call())
+    call = ana.call("33334445")
+    assert call.talks_with(carrier.wait_call())
+    call.hang_up()
     refused = min(wait_recorded(), key=lambda one: one.id)
     assert refused.state == REFUSED and refused.direction == "outbound"
     assert "Recusada pela blacklist Proibidos." in told(refused)
