@@ -21,7 +21,7 @@ from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.extensions import config as extensions
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number, proved_number
-from appliance.telephony import canary, points, revision, runtime, system_files
+from appliance.telephony import canary, points, revision, runtime, store, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, N_, Finding, finding
 from appliance.telephony.render import Unfit
@@ -174,9 +174,9 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     if steps:
         steps.begin("render")
     ground.read_only()
-    in_force = revision.folder(settings.load(), newest_number())
+    in_force = store.folder(settings.load(), newest_number())
     may_splice = _made_by(in_force) == program_digest()
-    previous = revision.files_of(settings.load(), newest_number()) if may_splice else None
+    previous = store.files_of(settings.load(), newest_number()) if may_splice else None
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
     rows = snapshots.take()
@@ -228,11 +228,11 @@ def hidden_files() -> frozenset[str]:
 
 def trace(file: str, line: int) -> str:
     """From a line of the revision in force to template, row, who changed it last and the screen. Refused when there is none."""
-    files = revision.files_of(settings.load(), newest_number())
+    files = store.files_of(settings.load(), newest_number())
     path = next((path for path in (file, f"bentevi/{file}", f"dialplan/{file}") if path in files), "")
     if not path or path in hidden_files() or not 0 < line <= files[path].count("\n") + 1:
         raise Refused(_("There is no line %(file)s:%(line)s in the revision in force.", file=file, line=line))
-    source = revision.trace(files, path, line)
+    source = store.trace(files, path, line)
     told_ = [f"{path}:{line}  {source.text.strip()}", f"template: {source.template}"]
     resource = resources.TABLE.get(source.word)
     row = resource.get(source.row_id) if resource else None
@@ -247,7 +247,7 @@ def trace(file: str, line: int) -> str:
 def preview() -> list[FileDifference]:
     """What applying now would change in the files, secrets left out. Raises Unfit for a row that cannot be written."""
     candidate = build(0)
-    old = revision.files_of(settings.load(), newest_number())
+    old = store.files_of(settings.load(), newest_number())
     return difference(old, candidate.files, candidate.secret_files)
 
 

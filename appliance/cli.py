@@ -272,15 +272,15 @@ def revisions(as_json: bool, number: int) -> None:
 def diff(first: int, second: int) -> None:
     """The difference of two revisions in lines of the files, passwords left out."""
     from appliance import applying
-    from appliance.telephony import revision
+    from appliance.telephony import store
     from appliance.telephony.difference import difference
 
     with rows():
         machine = home()
         for number in (first, second):
-            if not revision.folder(machine, number).exists():
+            if not store.folder(machine, number).exists():
                 raise Refused(f"revision {number} is not kept")
-        for file in difference(revision.files_of(machine, first), revision.files_of(machine, second), applying.hidden_files()):
+        for file in difference(store.files_of(machine, first), store.files_of(machine, second), applying.hidden_files()):
             click.echo(f"=== {file.file}")
             for hunk in file.hunks:
                 click.echo("\n".join(hunk.lines))

@@ -25,7 +25,7 @@ from appliance.db import db
 from appliance.errors import Busy
 from appliance.revisions.model import newest_number, proved_number
 from appliance.settings import Settings
-from appliance.telephony import learning, readings, revision, runtime, shadow, warm
+from appliance.telephony import learning, readings, runtime, shadow, store, warm
 from appliance.telephony.findings import Finding
 from appliance.telephony.reload import changed_paths
 
@@ -49,7 +49,7 @@ class Keeper:
 
     def turn(self) -> None:
         """One look: nothing to do, or one boot."""
-        number = revision.in_force(self.machine)
+        number = store.in_force(self.machine)
         if not number or number == self.refused or (self.trial and warm.offered(self.machine) == number and self._lives()):
             return
         newest, proved = _numbers()
@@ -58,7 +58,7 @@ class Keeper:
             self.drop()
             return
         with warm.lock(self.machine, wait_seconds=0) as is_ours:
-            if is_ours and revision.in_force(self.machine) == number:
+            if is_ours and store.in_force(self.machine) == number:
                 self._boot(number)
 
     def drop(self) -> None:
@@ -91,9 +91,9 @@ class Keeper:
 
     def _findings(self, number: int) -> list[Finding]:
         """What a cold boot says against a revision: complaints, objects missing, values other than the live ones."""
-        files = revision.files_of(self.machine, number)
+        files = store.files_of(self.machine, number)
         known, began = learning.known(self.machine), time.monotonic()
-        etc = revision.folder(self.machine, number) / "etc"
+        etc = store.folder(self.machine, number) / "etc"
         self.trial, isolated = self.held.enter_context(shadow.booted(self.machine, etc, files))
         self.number = number
         wanted, written = self._changed(number, files)
@@ -105,7 +105,7 @@ class Keeper:
     def _changed(self, number: int, files: dict[str, str]) -> tuple[list[readings.Object], dict[readings.Object, readings.Written]]:
         """The objects that differ from the last proved revision, and what the files say of them."""
         _newest, proved = _numbers()
-        old = revision.files_of(self.machine, proved)
+        old = store.files_of(self.machine, proved)
         mains = readings.shown_mains(changed_paths(old, files)) if old and proved < number else []
         written = readings.objects(files, mains)
         changed, _gone = readings.changed(readings.objects(old, mains), written)
@@ -118,7 +118,7 @@ class Keeper:
             have = readings.take(lambda text: runtime.command(control, text), verdict.readings)
         except Busy:
             return []
-        if revision.in_force(self.machine) != number:
+        if store.in_force(self.machine) != number:
             return []
         return readings.differences(verdict.readings, have, written)
 
@@ -127,9 +127,9 @@ class Keeper:
         _newest, good = _numbers()
         if not 0 < good < number:
             return False
-        files = revision.files_of(self.machine, good)
+        files = store.files_of(self.machine, good)
         return bool(files) and not shadow.judge(
-            self.machine, revision.folder(self.machine, good) / "etc", files, learning.known(self.machine)
+            self.machine, store.folder(self.machine, good) / "etc", files, learning.known(self.machine)
         ).findings
 
 

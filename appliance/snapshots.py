@@ -15,7 +15,7 @@ from appliance.errors import Refused
 from appliance.fields import LinkedKind, Reader
 from appliance.links import References
 from appliance.resource import Resource
-from appliance.telephony import revision
+from appliance.telephony import store
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -30,7 +30,7 @@ def take() -> Rows:
 
 def load(number: int) -> Rows:
     """The rows of a stored revision. Raises Refused when it is not kept any more."""
-    file = revision.folder(settings.load(), number) / "rows.json"
+    file = store.folder(settings.load(), number) / "rows.json"
     if not file.exists():
         raise Refused(_("Revision %(number)s is not kept any more.", number=number))
     rows: Rows = json.loads(file.read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ from appliance import applying, config_files, settings
 from appliance.db import db
 from appliance.resource import TABLE
 from appliance.revisions.model import Attempt, newest_number
-from appliance.telephony import revision, runtime
+from appliance.telephony import runtime, store
 from tests.build import make_extension, make_inbound_route, make_internal_route, make_outbound_route, make_profile, make_trunk
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -120,7 +120,7 @@ def test_a_broken_row_is_refused_with_its_screen_and_the_old_revision_stays(rows
     assert mine, findings
     path = TABLE[broken.word].path(row_id)
     assert path in [found["path"] for found in mine], findings
-    assert newest_number() == before == revision.in_force(settings.load())
+    assert newest_number() == before == store.in_force(settings.load())
     assert all(found["text"] and "\n" not in found["text"] for found in findings)
 
 
@@ -152,7 +152,7 @@ def test_an_unknown_option_of_a_supplier_is_never_written(rows):
     db.session.execute(text("UPDATE trunks SET extra = :extra"), {"extra": json.dumps({"aors": "2001", "max_contact": "1", "context": "x"})})
     db.session.commit()
     assert applying.now("extra").state == "done"
-    written = revision.files_of(settings.load(), newest_number())["bentevi/trunks.pjsip.conf"]
+    written = store.files_of(settings.load(), newest_number())["bentevi/trunks.pjsip.conf"]
     assert "max_contact =" not in written and "aors = 2001" not in written and "context = x" not in written
 
 
@@ -169,7 +169,7 @@ def test_a_mistake_of_ours_leaves_the_revision_and_the_next_apply_works(rows, mo
         with pytest.raises(TemplateSyntaxError):
             applying.now("ours")
     db.session.rollback()
-    assert revision.in_force(settings.load()) == newest_number() == before
+    assert store.in_force(settings.load()) == newest_number() == before
     attempt = applying.now("again")
     assert attempt.state == "done" and newest_number() == before + 1
     assert not db.session.scalars(select(Attempt).where(Attempt.state == "running")).all()

@@ -20,7 +20,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from appliance.revisions.model import Attempt
-from appliance.telephony import revision
+from appliance.telephony import store
 from appliance.users import password, token
 from appliance.users.model import LEVELS, SCREENS, by_login
 from tests.build import PASSWORD, change, make_extension, make_trunk, make_user
@@ -462,7 +462,7 @@ def test_secrets_are_on_no_disk_screen_log_or_list_of_processes(carla, secrets_e
     holding = {str(path.relative_to(next(p for p in path.parents if p.name == "etc").parent)) for path in machine.revisions.rglob("*.conf")
                if SECRETS[0] in path.read_text() or SECRETS[1] in path.read_text()}
     assert holding == allowed
-    found = revision.files_of(machine, applying.newest_number())
+    found = store.files_of(machine, applying.newest_number())
     assert SECRETS[0] in found["bentevi/extensions.auth.pjsip.conf"] and allowed <= {f"etc/{name}" for name in applying.hidden_files()}
 
 
@@ -509,7 +509,7 @@ def test_nothing_listens_beyond_the_bind_address_and_the_manager_only_on_loopbac
     assert {machine.http_port, machine.https_port, machine.ami_port} <= ports, found
     for address, port in found:
         assert address == "127.0.0.1" or (address == machine.bind and port not in (machine.ami_port, machine.agi_port)), (address, port)
-    conf = revision.files_of(machine, applying.newest_number())["manager.conf"]
+    conf = store.files_of(machine, applying.newest_number())["manager.conf"]
     assert "bindaddr = 127.0.0.1" in conf.replace("bindaddr=", "bindaddr = ")
     texts = re.findall(r"^secret ?= ?(.+)$", conf, re.M)
     assert texts and all(len(text) >= 30 for text in texts) and len(set(texts)) == len(texts)

@@ -184,7 +184,7 @@ def test_a_mistake_names_its_line_and_key_and_stores_nothing(text, line, word):
                                   "{a: " * 4000, "- " * 5000, "\ufeff", "bentevi: 1\nx: !!python/object:os.system [a]\n", "bentevi: true\n"],
                          ids=lambda text: repr(text[:14]))  # fmt: skip
 def test_what_is_no_site_file_is_refused(text):
-    refused(text)
+    assert refused(text)
 
 
 def test_a_short_file_with_billions_of_values_is_refused():

@@ -17,7 +17,7 @@ from appliance.errors import Refused
 from appliance.fields import Choice, Field, Words
 from appliance.links import Destination, Rows
 from appliance.revisions.model import Attempt, Revision, newest_number
-from appliance.telephony import revision as files
+from appliance.telephony import store
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.render import Unfit
 from web import applies, crud
@@ -159,9 +159,9 @@ def revision(number: int) -> ResponseReturnValue:
     row = db.session.get(Revision, number) or abort(404)
     against = request.args.get("against", number - 1, type=resources.row_id)
     machine = settings.load()
-    found = difference(files.files_of(machine, against), files.files_of(machine, number), applying.hidden_files())
+    found = difference(store.files_of(machine, against), store.files_of(machine, number), applying.hidden_files())
     query = select(changes.Change).where(changes.Change.revision == number).order_by(changes.Change.id).limit(500)
-    kept = files.folder(machine, number).exists()
+    kept = store.folder(machine, number).exists()
     return render_template("apply/revision.html", revision=row, against=against, files=found, newest=newest_number(), kept=kept,
                            restorable=number if kept and number != newest_number() else 0,
                            changes=_in_words(list(db.session.scalars(query))))

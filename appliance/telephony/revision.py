@@ -5,9 +5,7 @@ home/asterisk/etc points at, and the link changes in one rename, so that a proce
 revision or the new one, never a mixture.
 """
 
-import fcntl
 import logging
-import os
 import shutil
 import threading
 import time
@@ -15,11 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from appliance.errors import Busy
 from appliance.settings import Settings
-from appliance.telephony import conf, learning, points, readings, runtime, shadow, warm
+from appliance.telephony import conf, learning, locks, points, readings, runtime, shadow, store, warm
 from appliance.telephony.check import check
 from appliance.telephony.findings import Finding
 from appliance.telephony.readings import Object, Reading
@@ -109,27 +106,6 @@ def apply(
             return transaction.run(trial, beside)
 
 
-def in_force(settings: Settings) -> int:
-    """Number of the revision the link points at; 0 before the first."""
-    link = settings.asterisk / "etc"
-    if not link.is_symlink():
-        return 0
-    name = Path(os.readlink(link)).parent.name
-    return int(name) if name.isdigit() else 0
-
-
-def folder(settings: Settings, number: int) -> Path:
-    """Where a revision lies."""
-    return settings.revisions / f"{number:06d}"
-
-
-def files_of(settings: Settings, number: int) -> dict[str, str]:
-    """Path under etc/ → text of a stored revision; empty for 0 or one that is not kept any more."""
-    etc = folder(settings, number) / "etc"
-    paths = [path for path in sorted(etc.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(etc)): path.read_text(encoding="utf-8") for path in paths}
-
-
 def recover(settings: Settings, last_good: int) -> bool:
     """After a crash: returns to the last revision known as good and removes drafts. True when something was returned.
 
@@ -140,13 +116,13 @@ def recover(settings: Settings, last_good: int) -> bool:
         for draft in settings.revisions.glob("*.new"):
             shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
         marker = settings.revisions / _APPLYING
-        tried = int(marker.read_text()) if marker.exists() else in_force(settings)
-        if tried == in_force(settings) == last_good:
+        tried = int(marker.read_text()) if marker.exists() else store.in_force(settings)
+        if tried == store.in_force(settings) == last_good:
             return False
-        _link(settings, last_good, "return")
+        store.link(settings, last_good, "return")
         control = runtime.control(settings)
         if last_good and runtime.is_running(control):
-            paths = changed_paths(files_of(settings, tried), files_of(settings, last_good))
+            paths = changed_paths(store.files_of(settings, tried), store.files_of(settings, last_good))
             points.reached("return.before_reload")
             reload(lambda text: runtime.command(control, text), paths)
             points.reached("return.after_reload")
@@ -158,28 +134,10 @@ def prune(settings: Settings, keep: int = 50) -> list[int]:
     """Removes all but the newest `keep` revisions, never the one in force. Returns the numbers removed."""
     with lock(settings, wait_seconds=60):
         numbers = sorted(int(path.name) for path in settings.revisions.iterdir() if path.name.isdigit())
-        removed = [number for number in numbers[: max(0, len(numbers) - keep)] if number != in_force(settings)]
+        removed = [number for number in numbers[: max(0, len(numbers) - keep)] if number != store.in_force(settings)]
         for number in removed:
-            shutil.rmtree(folder(settings, number))
+            shutil.rmtree(store.folder(settings, number))
         return removed
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a generated line comes from: template, row and the line's text."""
-
-    template: str
-    word: str
-    row_id: int
-    text: str
-
-
-def trace(files: Mapping[str, str], file: str, line: int) -> Source:
-    """Template and row of a line (from 1). `file` is a path under etc/. Raises KeyError or IndexError when there is
-    none."""
-    source = conf.read_file(file, files[file])
-    word, row_id = source.origin(line)
-    return Source(source.template, word, row_id, files[file].split("\n")[line - 1])
 
 
 @contextmanager
@@ -193,16 +151,9 @@ def lock(settings: Settings, wait_seconds: float = 0) -> Iterator[None]:
         yield
         return
     runtime.folders(settings)
-    ends_at = time.monotonic() + wait_seconds
-    with (settings.run / "apply.lock").open("a") as held:
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= ends_at:
-                    raise Busy("Another change is being applied") from None
-                time.sleep(0.05)
+    with locks.held(settings.run / "apply.lock", wait_seconds) as is_ours:
+        if not is_ours:
+            raise Busy("Another change is being applied")
         _mine.held = True
         try:
             yield
@@ -215,10 +166,10 @@ class _Transaction:
 
     def __init__(self, settings: Settings, candidate: Candidate, on_step: Callable[[Step], None]) -> None:
         self.settings, self.candidate, self.on_step = settings, candidate, on_step
-        self.previous = in_force(settings)
-        self.old = files_of(settings, self.previous)
+        self.previous = store.in_force(settings)
+        self.old = store.files_of(settings, self.previous)
         self.paths = changed_paths(self.old, candidate.files)
-        self.etc = folder(settings, candidate.number) / "etc"
+        self.etc = store.folder(settings, candidate.number) / "etc"
         self.seconds: dict[str, float] = {}
         self.wanted: dict[Object, Reading] = {}
         self.before: dict[Object, Reading] = {}
@@ -278,7 +229,7 @@ class _Transaction:
         self.on_step(Step(name, "done", self.seconds[name]))
 
     def _write(self) -> list[Finding]:
-        write(self.settings, self.candidate)
+        store.write(self.settings, self.candidate.number, self.candidate.files, self.candidate.beside)
         return []
 
     def _check(self) -> list[Finding]:
@@ -310,7 +261,7 @@ class _Transaction:
 
     def _switch(self) -> list[Finding]:
         self._mark(True)
-        _link(self.settings, self.candidate.number, "switch")
+        store.link(self.settings, self.candidate.number, "switch")
         return []
 
     def _reload(self) -> list[Finding]:
@@ -343,7 +294,7 @@ class _Transaction:
     def _return(self, why: BaseException) -> None:
         """Links the previous files again and makes Asterisk read them; says so in the NotApplied on its way out."""
         began = time.monotonic()
-        _link(self.settings, self.previous, "return")
+        store.link(self.settings, self.previous, "return")
         self.on_step(Step("return", "started"))
         found: list[Finding] = []
         if self.running and self.previous:
@@ -374,80 +325,6 @@ class _Transaction:
 
     def _ask(self, text: str) -> str:
         return runtime.command(runtime.control(self.settings), text)
-
-
-def write(settings: Settings, candidate: Candidate) -> Path:
-    """Stores a candidate as its revision folder: complete under that name, or not there. Returns the folder."""
-    runtime.folders(settings)
-    final = folder(settings, candidate.number)
-    draft = final.with_name(final.name + ".new")
-    for leftover in (draft, final):  # of an apply that was refused or killed; never the one in force
-        if leftover.exists():
-            shutil.rmtree(leftover)
-    before = folder(settings, in_force(settings))
-    old = files_of(settings, in_force(settings))
-    for path, text in candidate.files.items():
-        if old.get(path) == text:
-            _share_file(before, draft, f"etc/{path}")
-        else:
-            _write_file(draft, f"etc/{path}", text)
-    for path, text in candidate.beside.items():
-        _write_file(draft, path, text)
-    for directory in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
-        _sync(directory)
-    points.reached("folder.before_rename")
-    draft.rename(final)
-    points.reached("folder.after_rename")
-    _sync(settings.revisions)
-    return final
-
-
-def _share_file(before: Path, draft: Path, path: str) -> None:
-    """An unchanged file is one with that of the revision before: files of a revision are never written to again."""
-    target = _target(draft, path)
-    os.link(before / path, target)
-
-
-def _target(draft: Path, path: str) -> Path:
-    """Where a file of a draft goes, its folders made. Raises ValueError for a path that leads out."""
-    target = (draft / path).resolve()
-    if not target.is_relative_to(draft.resolve()):
-        raise ValueError(f"{path} leaves the revision's folder")
-    for parent in reversed(target.relative_to(draft.resolve()).parents):
-        (draft / parent).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return target
-
-
-def _write_file(draft: Path, path: str, text: str) -> None:
-    target = _target(draft, path)
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _link(settings: Settings, number: int, why: str = "switch") -> None:
-    """Points home/asterisk/etc at a revision in one rename (`why`: switch or return); 0 removes the link."""
-    link = settings.asterisk / "etc"
-    if not number:
-        link.unlink(missing_ok=True)
-        return
-    draft = settings.asterisk / "etc.new"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(Path("..") / "revisions" / f"{number:06d}" / "etc")
-    points.reached(f"{why}.before_rename")
-    draft.rename(link)
-    points.reached(f"{why}.after_rename")
-    _sync(settings.asterisk)
-
-
-def _sync(directory: Path) -> None:
-    """Makes names in a folder survive a power cut."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _is_about(what: Finding, one: Object) -> bool:

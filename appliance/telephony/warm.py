@@ -5,7 +5,6 @@ which keeps the shadow), and taken back if that fails. Whoever works with the sh
 up, because a refused candidate leaves old objects behind.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.settings import Settings
-from appliance.telephony import complaints, points, readings, runtime
+from appliance.telephony import complaints, locks, points, readings, runtime
 from appliance.telephony.findings import Finding
 from appliance.telephony.known import Known
 from appliance.telephony.readings import Object, Written
@@ -29,18 +28,8 @@ SETTLE_SECONDS = 2.0
 def lock(settings: Settings, wait_seconds: float) -> Iterator[bool]:
     """Whether the shadow is ours for now; freed when we die. Waits at most so long."""
     settings.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ends_at = time.monotonic() + wait_seconds
-    with (settings.run / "warm.lock").open("a") as held:
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= ends_at:
-                    yield False
-                    return
-                time.sleep(0.02)
-        yield True
+    with locks.held(settings.run / "warm.lock", wait_seconds) as is_ours:
+        yield is_ours
 
 
 def offer(settings: Settings, trial: Shadow, number: int) -> None:

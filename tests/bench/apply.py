@@ -11,7 +11,7 @@ from typing import Any
 from appliance import applying, settings
 from appliance.db import db
 from appliance.resource import TABLE
-from appliance.telephony import check, learning, revision, runtime, warm
+from appliance.telephony import check, learning, runtime, store, warm
 from tests.bench.machine import figure, percentile, report
 from tests.bench.product import product
 
@@ -78,7 +78,7 @@ def measure(size: int) -> list[dict[str, Any]]:
 def wait_warm(machine: settings.Settings) -> None:
     """Until the second Asterisk stands ready on the revision in force."""
     ends_at = time.monotonic() + 60
-    while warm.offered(machine) != revision.in_force(machine) and time.monotonic() < ends_at:
+    while warm.offered(machine) != store.in_force(machine) and time.monotonic() < ends_at:
         time.sleep(0.05)
 
 

@@ -74,8 +74,8 @@ def stage(pbx: Exchange, phones: Phones, carrier: Carrier, logged_in: Callable[.
     yield Stage(pbx, phones, carrier, logged_in)
 
 
-def play(stage: Stage, actions: int, seed: int, disturbances: list[str]) -> None:
-    """So many actions; after each the page must come to equal Asterisk. The disturbances are spread among them."""
+def play(stage: Stage, actions: int, seed: int, disturbances: list[str]) -> int:
+    """So many actions, the disturbances spread among them; after how many the page came to equal Asterisk."""
     print(f"panel: seed {seed}, {actions} actions")
     player = Player(seed, stage.phones, stage.carrier)
     at = {int((number + 1) * actions / (len(disturbances) + 1)): name for number, name in enumerate(disturbances)}
@@ -95,6 +95,7 @@ def play(stage: Stage, actions: int, seed: int, disturbances: list[str]) -> None
         if number in at:
             everything_answers()
     print(f"panel: {len(said)} actions: " + "; ".join(said))
+    return len(said)
 
 
 def end_from_page(page: Page, chance: random.Random) -> str:
@@ -115,11 +116,11 @@ def end_from_page(page: Page, chance: random.Random) -> str:
 
 def test_the_page_shows_what_asterisk_says_after_each_of_200_random_actions(stage):
     """TRK-06, EXT-28: calls with legs, states, holds and codecs, extensions and trunks, through deaths of every process."""
-    play(stage, 200, seed=20261120, disturbances=list(DISTURBANCES))
+    assert play(stage, 200, seed=20261120, disturbances=list(DISTURBANCES)) == 200
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_the_page_shows_what_asterisk_says_after_each_of_2000_random_actions(stage):
     """The same for longer, with a seed of its own each time (printed)."""
-    play(stage, 2000, seed=random.SystemRandom().randrange(10**9), disturbances=list(DISTURBANCES) * 3)
+    assert play(stage, 2000, seed=random.SystemRandom().randrange(10**9), disturbances=list(DISTURBANCES) * 3) == 2000

@@ -54,6 +54,7 @@ def test_killed_at_any_point_the_home_is_whole_and_the_next_run_begins_anew(fill
 def test_killed_at_more_points(filled, new_address):
     killed_all_the_way(filled, new_address(), MORE_POINTS)
     killed_all_the_way(filled, "sqlite", MORE_POINTS)
+    assert filled.kind == "sqlite", "there and back"
 
 
 @pytest.mark.long

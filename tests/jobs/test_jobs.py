@@ -149,3 +149,4 @@ def test_a_worker_that_redis_forgot_says_that_it_is_there(app):
     for name in ("worker", "reports", "cron"):
         process = next(one for one in PROCESSES if one.name == name)
         wait(lambda process=process, name=name: process.answers(machine, supervisor.read_state(machine)[name].pid))
+    assert redis.keys("rq:worker:*") and redis.keys("rq:cron*")

@@ -11,7 +11,7 @@ from appliance.errors import Refused
 from appliance.khomp_boards import driver
 from appliance.khomp_boards.model import boards
 from appliance.resource import TABLE
-from appliance.telephony import check_khomp, conf, khomp, reload, revision
+from appliance.telephony import check_khomp, conf, khomp, reload, store
 from appliance.telephony.khomp import FoundBoard, FoundChannel
 from appliance.telephony.khomp_options import CHANNELS
 from appliance.trunks import config
@@ -374,7 +374,7 @@ def test_a_trunk_of_a_revision_before_khomp_comes_back():
     trunk = make_trunk("Antiga", 5070)
     older = {name: value for name, value in next(row for row in resource.raw_rows() if row["id"] == trunk.id).items()
              if name not in ("allocation", "channels", "drop_collect_call", "echo_canceller", "input_volume", "output_volume")}
-    folder = revision.folder(settings.load(), 999_000)
+    folder = store.folder(settings.load(), 999_000)
     folder.mkdir()
     try:
         (folder / "rows.json").write_text(json.dumps({"trunks": [older]}))

@@ -12,7 +12,7 @@ from appliance import applying, changes, settings
 from appliance.db import db
 from appliance.resource import TABLE
 from appliance.revisions.model import FAILED, last_attempt, newest_number
-from appliance.telephony import points, revision, warm
+from appliance.telephony import points, store, warm
 from tests.build import change, company, make_extension, make_outbound_route, make_profile, make_trunk
 
 pytestmark = pytest.mark.pbx
@@ -47,7 +47,7 @@ def die_at(point: str, work: str = "applying.now('killed')") -> list[str]:
 def wait_warm() -> None:
     """Until the shadow is kept on the revision in force."""
     ends_at = time.monotonic() + 60
-    while warm.offered(settings.load()) != revision.in_force(settings.load()):
+    while warm.offered(settings.load()) != store.in_force(settings.load()):
         assert time.monotonic() < ends_at, (settings.load().log / "proving.log").read_text()[-3000:]
         time.sleep(0.05)
 
@@ -55,12 +55,12 @@ def wait_warm() -> None:
 def complete_and_true(pbx, carla, names: dict[int, str]) -> None:
     """Right after the death, and after what the next start does: `names` is revision → name of extension 1000 in it."""
     machine = settings.load()
-    linked = revision.in_force(machine)
-    files = revision.files_of(machine, linked)
+    linked = store.in_force(machine)
+    files = store.files_of(machine, linked)
     assert names[linked] in files["bentevi/extensions.pjsip.conf"] and files["asterisk.conf"].startswith("; template")
     applying.recover()
     number = newest_number()
-    assert revision.in_force(machine) == number and revision.files_of(machine, number)
+    assert store.in_force(machine) == number and store.files_of(machine, number)
     assert names[number] in pbx.ask("pjsip show endpoint 1000")
     pending = changes.pending()
     attempt = last_attempt()

@@ -10,7 +10,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from appliance.revisions.model import FAILED, Revision, last_attempt, newest_number, proved_number
-from appliance.telephony import points, revision, runtime, warm
+from appliance.telephony import points, runtime, store, warm
 from tests.build import change, company, make_class, make_extension, make_outbound_route, make_profile, make_trunk
 from tests.records import kill
 from tests.story.test_kill_points import wait_warm
@@ -56,7 +56,7 @@ def test_what_a_reload_hides_is_taken_back_after_the_cold_boot(pbx, carla):
     def spoil(point: str) -> None:
         """What passed every check is spoilt behind the apply's back, as a reload would keep it hidden."""
         if point == "commit.after":
-            file = revision.folder(settings.load(), good + 1) / "etc" / "bentevi" / "extensions.pjsip.conf"
+            file = store.folder(settings.load(), good + 1) / "etc" / "bentevi" / "extensions.pjsip.conf"
             file.write_text(file.read_text().replace("[1000](bentevi-extension)", "[1000"))
 
     points.listeners.append(spoil)
@@ -68,7 +68,7 @@ def test_what_a_reload_hides_is_taken_back_after_the_cold_boot(pbx, carla):
     db.session.rollback()
     wait(lambda: newest_number() == good)
     wait(lambda: '"Ana"' in pbx.ask("pjsip show endpoint 1000"))
-    assert revision.in_force(settings.load()) == good
+    assert store.in_force(settings.load()) == good
     assert [one.row_id for one in changes.pending()] == [row.id]
     attempt = last_attempt()
     assert attempt.state == FAILED and attempt.findings and [step["name"] for step in attempt.steps][-2:] == ["prove", "return"]
@@ -88,7 +88,7 @@ def test_a_machine_on_which_nothing_boots_takes_nothing_back(pbx):
     db.session.execute(db.update(Revision).where(Revision.number == good).values(proved_at=ground.now()))
     db.session.commit()
     assert not applying.take_back(good, [])
-    assert newest_number() == good == revision.in_force(settings.load())
+    assert newest_number() == good == store.in_force(settings.load())
 
 
 def test_rows_spliced_into_the_files_before_give_the_bytes_of_a_whole_rendering(pbx):
@@ -108,7 +108,7 @@ def test_rows_spliced_into_the_files_before_give_the_bytes_of_a_whole_rendering(
     for edit in edits:
         edit()
         db.session.commit()
-        previous = revision.files_of(settings.load(), newest_number())
+        previous = store.files_of(settings.load(), newest_number())
         touched = changes.touched()
         assert config_files.rendered(previous, touched) == config_files.rendered()
         db.session.rollback()
@@ -119,7 +119,7 @@ def test_an_apply_of_one_extension_renders_one(pbx, monkeypatch):
     """The other sections are taken as they are: a mark set in the file in force by hand stays."""
     rows = [make_extension(str(1000 + one)) for one in range(3)]
     pbx.apply()
-    previous = dict(revision.files_of(settings.load(), newest_number()))
+    previous = dict(store.files_of(settings.load(), newest_number()))
     name = "bentevi/extensions.extensions.conf"
     previous[name] = previous[name].replace("exten => 1001,", "exten => 1001 ,")
     change(rows[0], name="Ana")
@@ -158,7 +158,7 @@ def test_a_test_call_that_fails_returns_the_configuration(pbx, carrier, outside,
     db.session.rollback()
     found = pbx.apply_refused()
     assert [one["code"] for one in found] == [code] and "912345678" in found[0]["text"]
-    assert newest_number() == number == revision.in_force(settings.load())
+    assert newest_number() == number == store.in_force(settings.load())
     assert "4833331111" not in pbx.ask(f"dialplan show bentevi-trunk-{trunk.id}")
     assert [one.word for one in changes.pending()] == ["trunks"]
 
@@ -187,5 +187,6 @@ def test_the_shadow_that_is_kept_dies_with_its_keeper(pbx):
     folder = next(iter(machine.run.glob("shadow-*")))
     kill("proving")
     wait(lambda: not runtime.is_running(folder / "run" / "asterisk.ctl"))
-    wait(lambda: not folder.exists())
-    wait(lambda: warm.offered(machine) == revision.in_force(machine))
+    wait(lambda: not folder.exists() and warm.offered(machine) == store.in_force(machine))
+    (kept,) = machine.run.glob("shadow-*")
+    assert kept != folder and runtime.is_running(kept / "run" / "asterisk.ctl")

@@ -18,7 +18,7 @@ import pytest
 from appliance import prompts
 from appliance.errors import Busy
 from appliance.settings import CHECKOUT
-from appliance.telephony import learning, revision, runtime, shadow
+from appliance.telephony import learning, revision, runtime, shadow, store
 from appliance.telephony.ami import Connection
 from appliance.telephony.difference import difference
 from appliance.telephony.revision import Candidate, NotApplied, Step, apply
@@ -75,7 +75,7 @@ def test_a_good_start_writes_no_error(pbx):
 
 
 def test_revision_folders_are_for_their_owner_only(pbx):
-    folder = revision.folder(pbx, 1)
+    folder = store.folder(pbx, 1)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o600}
 
@@ -102,28 +102,28 @@ def test_a_removed_ramal_is_gone(pbx, number):
 
 
 def test_a_wrong_option_is_refused_by_the_check_with_file_line_and_row(pbx, number):
-    before = revision.in_force(pbx)
+    before = store.in_force(pbx)
     why = refused(pbx, candidate(pbx, number, pjsip=small.PJSIP.replace("max_contacts = 1", "max_contact = 1")))
     assert why.step == "check"
     one = why.findings[0]
     assert (one.file, one.code) == ("bentevi/extensions.pjsip.conf", "unknown_option")
     assert (one.word, one.row_id) == ("extensions", 2)
     assert small.PJSIP.replace("max_contacts = 1", "max_contact = 1").split("\n")[one.line - 1] == "max_contact = 1"
-    assert revision.in_force(pbx) == before and value(pbx, "2002", "allow") == "(alaw|ulaw)"
+    assert store.in_force(pbx) == before and value(pbx, "2002", "allow") == "(alaw|ulaw)"
 
 
 def test_a_value_only_asterisk_can_judge_is_refused_by_the_shadow_and_leads_to_the_row(pbx, number):
-    before = revision.in_force(pbx)
+    before = store.in_force(pbx)
     why = refused(pbx, candidate(pbx, number, pjsip=small.PJSIP.replace("max_contacts = 1", "max_contacts = many")))
     assert why.step == "shadow"
     codes = {one.code for one in why.findings}
     assert codes == {"asterisk_complains", "not_loaded"}
     assert all((one.word, one.row_id) == ("extensions", 2) for one in why.findings if one.code == "not_loaded")
-    assert revision.in_force(pbx) == before
+    assert store.in_force(pbx) == before
 
 
 def test_a_wrong_live_value_is_noticed_and_the_previous_files_return(pbx, number):
-    before = revision.in_force(pbx)
+    before = store.in_force(pbx)
     changed = small.PJSIP.replace("[2002](phone)", "[2002](phone)\nallow = !all,gsm")
     steps = []
 
@@ -131,7 +131,7 @@ def test_a_wrong_live_value_is_noticed_and_the_previous_files_return(pbx, number
         """Somebody writes into the revision between switch and reload: the shadow saw gsm, Asterisk reads g722."""
         steps.append((step.name, step.state))
         if (step.name, step.state) == ("reload", "started"):
-            file = revision.folder(pbx, number) / "etc" / "bentevi" / "extensions.pjsip.conf"
+            file = store.folder(pbx, number) / "etc" / "bentevi" / "extensions.pjsip.conf"
             file.write_text(file.read_text().replace("gsm", "g722"))
 
     why = refused(pbx, candidate(pbx, number, pjsip=changed), tamper)
@@ -140,13 +140,13 @@ def test_a_wrong_live_value_is_noticed_and_the_previous_files_return(pbx, number
     assert (one.code, one.word, one.row_id) == ("live_value_differs", "extensions", 2)
     assert one.parameters["live"] == "(g722)" and one.parameters["wanted"] == "(gsm)"
     assert steps[-1] == ("return", "done")
-    assert revision.in_force(pbx) == before and value(pbx, "2002", "allow") == "(alaw|ulaw)"
+    assert store.in_force(pbx) == before and value(pbx, "2002", "allow") == "(alaw|ulaw)"
 
 
 def test_a_wrong_password_is_noticed_without_being_told(pbx, number):
     def tamper(step: Step) -> None:
         if (step.name, step.state) == ("reload", "started"):
-            file = revision.folder(pbx, number) / "etc" / "bentevi" / "secrets.pjsip.conf"
+            file = store.folder(pbx, number) / "etc" / "bentevi" / "secrets.pjsip.conf"
             file.write_text(file.read_text().replace("vermelho", "amarelo"))
 
     why = refused(pbx, candidate(pbx, number, auths=small.AUTHS.replace("s2002", "vermelho")), tamper)
@@ -161,7 +161,7 @@ def test_a_dialplan_cut_off_by_a_missing_bracket_is_noticed(pbx, number, broken)
 
     def tamper(step: Step) -> None:
         if (step.name, step.state) == ("reload", "started"):
-            file = revision.folder(pbx, number) / "etc" / "bentevi" / "extensions.extensions.conf"
+            file = store.folder(pbx, number) / "etc" / "bentevi" / "extensions.extensions.conf"
             file.write_text(file.read_text().replace(f"[{broken}]", f"[{broken}"))
 
     why = refused(pbx, candidate(pbx, number, dialplan=changed), tamper)
@@ -200,9 +200,9 @@ def test_a_live_call_survives_an_apply(pbx, number):
 def test_without_a_running_asterisk_the_files_are_tried_and_take_effect_at_its_start(tmp_path):
     settings = small.settings_in(tmp_path)
     done = apply(settings, candidate(settings, 1))
-    assert not done.running and revision.in_force(settings) == 1
+    assert not done.running and store.in_force(settings) == 1
     refused(settings, candidate(settings, 2, pjsip=small.PJSIP.replace("max_contacts = 1", "max_contacts = many")))
-    assert revision.in_force(settings) == 1
+    assert store.in_force(settings) == 1
 
 
 def test_the_shadow_leaves_no_process_and_no_folder(pbx, number):
@@ -228,7 +228,7 @@ def test_an_address_of_the_office_network_can_be_bound_in_the_trial(tmp_path):
     settings = small.settings_in(tmp_path, BENTEVI_BIND="10.99.8.7")
     files = small.files(settings)
     apply(settings, Candidate(1, files))
-    with shadow.booted(settings, revision.folder(settings, 1) / "etc", files) as (trial, isolated):
+    with shadow.booted(settings, store.folder(settings, 1) / "etc", files) as (trial, isolated):
         assert isolated and f"10.99.8.7:{settings.sip_port}" in trial.ask("pjsip list transports")
 
 
@@ -284,13 +284,13 @@ def test_killed_at_any_moment_the_old_or_the_new_revision_is_complete(pbx, numbe
     ports = {f"BENTEVI_{word}_PORT": str(port) for word, port in numbers.items()}
     killed = python(KILLED, str(pbx.home), json.dumps(ports), str(number + 1), moment)
     assert killed.wait(60) == -signal.SIGKILL
-    linked = revision.in_force(pbx)
+    linked = store.in_force(pbx)
     assert linked in (good, number + 1)
     wanted = small.files(pbx)
-    complete = revision.files_of(pbx, linked)
+    complete = store.files_of(pbx, linked)
     assert set(complete) == set(wanted)
     revision.recover(pbx, good)
-    assert revision.in_force(pbx) == good and revision.files_of(pbx, good) == wanted
+    assert store.in_force(pbx) == good and store.files_of(pbx, good) == wanted
     assert value(pbx, "2002", "allow") == "(alaw|ulaw)"
     assert not list(pbx.revisions.glob("*.new")) and not list(pbx.run.glob("shadow-*"))
 
@@ -299,11 +299,11 @@ def test_killed_inside_the_shadow_its_asterisk_dies_too(pbx, number):
     program = """
         import sys, time
         from pathlib import Path
-        from appliance.telephony import revision, shadow
+        from appliance.telephony import revision, shadow, store
         from tests.telephony import small
         settings = small.settings_in(Path(sys.argv[1]))
-        number = revision.in_force(settings)
-        files, etc = revision.files_of(settings, number), revision.folder(settings, number) / "etc"
+        number = store.in_force(settings)
+        files, etc = store.files_of(settings, number), store.folder(settings, number) / "etc"
         with shadow.booted(settings, etc, files) as (trial, isolated):
             print(trial.folder, flush=True)
             time.sleep(60)
@@ -335,7 +335,7 @@ def test_a_difference_names_rows_and_shows_no_secret(pbx):
 
 def test_a_line_leads_to_its_row_and_template(pbx):
     files = small.files(pbx)
-    source = revision.trace(files, "bentevi/extensions.pjsip.conf", 18)
+    source = store.trace(files, "bentevi/extensions.pjsip.conf", 18)
     assert (source.template, source.word, source.row_id) == ("extensions.pjsip.conf.j2", "extensions", 2)
 
 
@@ -397,8 +397,8 @@ def test_a_manager_that_does_not_answer_is_busy(pbx):
 def test_old_revisions_are_removed_but_never_the_one_in_force(tmp_path):
     settings = small.settings_in(tmp_path)
     for number in (1, 2, 3, 4):
-        revision.write(settings, candidate(settings, number))
-    revision._link(settings, 1)
+        store.write(settings, number, candidate(settings, number).files, {})
+    store.link(settings, 1)
     assert revision.prune(settings, keep=2) == [2]
 
 

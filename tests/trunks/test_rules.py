@@ -103,7 +103,7 @@ def test_the_registration_string_of_the_manual_fills_user_password_host_and_line
                                   "a" * 41 + ":b@h", "a:b@h/" + "9" * 41])
 def test_another_registration_string_is_refused(text):
     """TRK-09."""
-    refused("registration", lambda: make_trunk("Operadora", 5060, registration=text))
+    assert refused("registration", lambda: make_trunk("Operadora", 5060, registration=text))
 
 
 def test_each_authentication_needs_its_fields():
@@ -117,7 +117,7 @@ def test_each_authentication_needs_its_fields():
 
 @pytest.mark.parametrize("username", ["trunk-1", "anonymous"])
 def test_a_user_name_kept_for_the_exchange_is_refused(username):
-    refused("username", lambda: make_trunk("A", 5060, authentication="receives_registration", username=username))
+    assert refused("username", lambda: make_trunk("A", 5060, authentication="receives_registration", username=username))
 
 
 def test_a_gateways_user_that_is_an_extension_is_refused_naming_it():
