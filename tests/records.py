@@ -11,18 +11,19 @@ from appliance.calls.model import Call
 from appliance.calls.raw import RecordFile
 from appliance.db import db
 from appliance.telephony import runtime
+from tests.rows import began_at
 
 WAIT_SECONDS = 60.0
 
 
 def wait_recorded(seconds: float = WAIT_SECONDS) -> list[Call]:
-    """Every conversation, oldest first, once none is open and every file is read to its end."""
+    """Every conversation that began in this test, oldest first, once none is open and every file is read to its end."""
     ends_at = time.monotonic() + seconds
     while True:
         left = unread()
         open_ids = list(db.session.scalars(select(Call.id).where(Call.ended_at.is_(None))))
         if not left and not open_ids:
-            found = list(db.session.scalars(select(Call).order_by(Call.started_at, Call.id)))
+            found = list(db.session.scalars(select(Call).where(Call.started_at >= began_at()).order_by(Call.started_at, Call.id)))
             db.session.commit()
             return found
         db.session.rollback()  # an open transaction of ours would keep the process from writing

@@ -1,8 +1,11 @@
 """Back to the rows of a first start, fast enough to be done before every test."""
 
+from datetime import datetime
+
 from sqlalchemy import delete
 
 from appliance import alarms, changes, lanes, numbering
+from appliance import db as ground
 from appliance.assistant.model import Assistant
 from appliance.blacklists.entries import BlacklistNumber
 from appliance.blacklists.imports import BlacklistImport
@@ -24,8 +27,19 @@ from appliance.users.model import User
 from appliance.users.token import Token
 
 
+_began_at: datetime | None = None
+
+
+def began_at() -> datetime:
+    """When the rows were last made anew: what began before is of an earlier test, however late its lines come."""
+    assert _began_at
+    return _began_at
+
+
 def first_start_rows() -> None:
     """Every row of every resource goes; the company, the SIP page and the class Padrão are made anew. Commits."""
+    global _began_at
+    _began_at = ground.now()
     db.session.rollback()
     db.session.execute(delete(Token))
     db.session.execute(delete(Import))
