@@ -399,7 +399,7 @@ BENCHES = ("apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel",
 @click.argument("arguments", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
 def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
+    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; calls: of new calls a second; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
     run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
     sys.exit(run.returncode)

@@ -19,7 +19,7 @@ EMPTY = (
     "acl.conf", "amd.conf", "ccss.conf", "cli.conf", "cli_aliases.conf", "cli_permissions.conf", "codecs.conf",
     "dnsmgr.conf", "dsp.conf", "enum.conf", "extconfig.conf", "geolocation.conf", "pjproject.conf",
     "pjsip_notify.conf", "pjsip_wizard.conf", "res_fax.conf", "res_http_media_cache.conf", "say.conf", "sorcery.conf",
-    "stasis.conf", "statsd.conf", "udptl.conf",
+    "statsd.conf", "udptl.conf",
 )  # fmt: skip
 
 # The files that include generated parts; a part for any other file would be read by nobody.
