@@ -6,7 +6,6 @@ Each command is thin; its work is in the module it names. `./bentevi` prepares t
 import getpass
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +13,12 @@ from typing import Any, TextIO
 
 import click
 
-from appliance import front_door, settings
+from appliance import developing, front_door, settings
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
 from appliance.recordings import command as recordings_command
-from appliance.settings import CHECKOUT, Settings
+from appliance.settings import Settings
 
 
 class Commands(click.Group):
@@ -359,50 +358,7 @@ def token_create(login: str, name: str) -> None:
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
 recordings_command.add_to(bentevi, rows, tell)
-
-
-# ---- Development -----------------------------------------------------------------------------------------------------
-
-
-@bentevi.command()
-@click.option("--long", is_flag=True, help="Also the heavy proofs: thousands of calls, images.")
-@click.option("-k", "word", help="Only tests whose name holds WORD.", metavar="WORD")
-@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), help="Everything on this database, and nothing on the other.")
-@click.argument("paths", nargs=-1)
-def test(long: bool, word: str | None, database: str | None, paths: tuple[str, ...]) -> None:
-    """Run the tests: rules, screens, real calls, a real browser. PATHS: files or folders of tests/.
-
-    Everything runs on SQLite; then what depends on the database runs on PostgreSQL too.
-    """
-    which = [] if long else ["not long"]
-    rounds = [(database, which)] if database else [("sqlite", which), ("postgresql", [*which, "database"])]
-    ends = [_tested(kind, " and ".join(marks), word, paths) for kind, marks in rounds]
-    sys.exit(max(ends))
-
-
-def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...]) -> int:
-    """One round of pytest on a database; its exit status, 0 when there was nothing to run."""
-    words = [*(["-m", marks] if marks else []), *(["-k", word] if word else [])]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")}
-    click.echo(f"on {database}{': what depends on the database' if marks.endswith('database') else ''}")
-    run = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words, *(paths or ["tests"])], cwd=CHECKOUT,
-                         env=environment | {"BENTEVI_TEST_DATABASE": database}, stdin=subprocess.DEVNULL, check=False)  # fmt: skip
-    nothing_to_run = 5
-    return 0 if run.returncode == nothing_to_run and (word or paths) else run.returncode
-
-
-BENCHES = ("apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports")
-
-
-@bentevi.command()
-@click.argument("name", type=click.Choice(BENCHES))
-@click.argument("arguments", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
-def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-    """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; calls: of new calls a second; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("BENTEVI_")}
-    run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=environment, check=False)
-    sys.exit(run.returncode)
+developing.add_to(bentevi)
 
 
 if __name__ == "__main__":

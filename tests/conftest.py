@@ -41,6 +41,22 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+HEAVY = ("tests/browser/", "tests/story/", "tests/databases/", "tests/imports/")  # first, so that no long file is left for the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the order within a file stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(HEAVY))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Names of tests that failed, for whoever wants to try them again alone."""
+    file = os.environ.get("BENTEVI_TEST_FAILED")
+    if file and report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        with open(file, "a") as names:
+            names.write(report.nodeid + "\n")
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[postgresql.Server]:
     """A PostgreSQL server of this session."""

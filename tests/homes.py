@@ -29,7 +29,7 @@ def free_ports(count: int) -> list[int]:
 def environment(home: Path) -> dict[str, str]:
     """A home of its own, on free ports."""
     http, https, sip, ami, agi, ws = free_ports(6)
-    start = 20000 + os.getpid() % 200 * 2 * 100 % 20000
+    start = 20000 + os.getpid() % 50 * RTP_SPAN
     return {
         "BENTEVI_HOME": str(home), "BENTEVI_BIND": "127.0.0.1", "BENTEVI_HTTP_PORT": str(http), "BENTEVI_HTTPS_PORT": str(https),
         "BENTEVI_SIP_PORT": str(sip), "BENTEVI_AMI_PORT": str(ami), "BENTEVI_AGI_PORT": str(agi), "BENTEVI_WS_PORT": str(ws),

@@ -191,7 +191,7 @@ def _wait(process: "subprocess.Popen[bytes]", folder: Path) -> bool:
     ends_at = time.monotonic() + BOOT_SECONDS
     control = folder / "run" / "asterisk.ctl"
     while time.monotonic() < ends_at and process.poll() is None:
-        if control.exists() and runtime.wait_booted(control, 0.2):
+        if control.exists() and runtime.wait_booted(control, 2):  # less is too little for one answer on a busy machine
             return True
         time.sleep(0.005)
     return False

@@ -89,8 +89,12 @@ def test_a_job_that_fails_is_tried_again_after_a_pause_and_then_waits_for_a_pers
     lanes.put("default", "jobs.recordings.nothing", 1)
     db.session.commit()
     assert lanes.relay() == 1
-    wait(lambda: lanes.state()[1].failed and not lanes.state()[1].later, 60)
-    job = lanes.state()[1].failed[0]
+
+    def given_up():
+        return [job for job in lanes.state()[1].failed if job.func_name == "jobs.recordings.nothing"]
+
+    wait(given_up, 150)
+    job, = given_up()
     assert job.retries_left == 0
     lanes.forget(job.id)
 
