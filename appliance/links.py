@@ -112,6 +112,11 @@ class References(Kind):
 
 
 TELEPHONE, HANGUP = "telephone", "hangup"
+# Every kind of destination, in the order of the screen. A kind whose resource does not exist yet is not offered.
+ANYWHERE = (
+    "extension", "queue", "ivr", "voicemail", "announcement", "time_condition", "conference_room", "rating", TELEPHONE, "internal_route",
+    HANGUP,
+)
 _PHONE = Phone()
 
 
