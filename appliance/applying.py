@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask_babel import gettext as _
 from sqlalchemy import CursorResult, delete, select, update
 
-from appliance import changes, config_files, lanes, live, settings, snapshots, sounds
+from appliance import changes, config_files, lanes, live, paths, settings, snapshots, sounds
 from appliance import db as ground
 from appliance import resource as resources
 from appliance.company.model import Company
@@ -179,7 +179,7 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     previous = store.files_of(settings.load(), newest_number()) if may_splice else None
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
-    rows = snapshots.take()
+    rows, looped = snapshots.take(), paths.loop_findings()
     test_call = _canary() if set(touched) & CALLS_PASS else None
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
@@ -187,7 +187,7 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     if steps:
         steps.end("render")
     beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
-    return revision.Candidate(number, files, hidden_files(), beside, test_call)
+    return revision.Candidate(number, files, hidden_files(), beside, test_call, tuple(looped))
 
 
 def _canary() -> Callable[[], list[Finding]] | None:

@@ -4,12 +4,16 @@ without a word is a whole file of its own in etc/. What to reload follows from t
 from collections.abc import Callable, Collection, Mapping
 
 from appliance.blacklists import config as blacklists
+from appliance.business_hours import config as business_hours
 from appliance.company import config as company
 from appliance.dialing_profiles import config as dialing_profiles
 from appliance.extensions import config as extensions
 from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
+from appliance.ivrs import config as ivrs
 from appliance.outbound_routes import config as outbound_routes
+from appliance.queues import config as queues
+from appliance.ratings import config as ratings
 from appliance.sip import config as sip
 from appliance.telephony.render import spliced
 from appliance.trunks import config as trunks
@@ -31,6 +35,10 @@ FILES: dict[str, Callable[[], str]] = {
     "dialing_profiles.extensions.conf": lambda: dialing_profiles.extensions_conf(_prefix(), company.current().emergency_numbers),
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
+    "queues.extensions.conf": queues.extensions_conf,
+    "ivrs.extensions.conf": ivrs.extensions_conf,
+    "business_hours.extensions.conf": business_hours.extensions_conf,
+    "ratings.extensions.conf": ratings.extensions_conf,
     "khomp.conf": trunks.khomp_conf,
     "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),

@@ -96,6 +96,20 @@ class Kind:
         """(word, id) of every row this value points at."""
         return iter(())
 
+    def leads(self, stored: Any) -> "Iterator[Lead]":
+        """Where a call may go on from a row that holds this value."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One way on. `to` is a stored destination (“queue:3”), `label` what leads there beside the field's own name (a digit, a mask);
+    `is_asked` when only a person's input takes a call that way."""
+
+    to: str
+    label: str = ""
+    is_asked: bool = False
+
 
 class Text(Kind):
     """One line of text (or several, `lines=True`) of at most `limit` characters."""

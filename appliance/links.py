@@ -12,7 +12,7 @@ from sqlalchemy import JSON, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from appliance import resource as resources
-from appliance.fields import MISSING, Field, Kind, LinkedKind, Phone, Reader, is_plain
+from appliance.fields import MISSING, Field, Kind, Lead, LinkedKind, Phone, Reader, is_plain
 
 _remembered: ContextVar[tuple[str, dict[tuple[str, Any], Any]] | None] = ContextVar("remembered", default=None)
 
@@ -112,6 +112,11 @@ class References(Kind):
 
 
 TELEPHONE, HANGUP = "telephone", "hangup"
+# Every kind of destination, in the order of the screen. A kind whose resource does not exist yet is not offered.
+ANYWHERE = (
+    "extension", "queue", "ivr", "voicemail", "announcement", "time_condition", "conference_room", "rating", TELEPHONE, "internal_route",
+    HANGUP,
+)
 _PHONE = Phone()
 
 
@@ -173,6 +178,10 @@ class Destination(Kind):
         if not kind:
             return None
         return {kind: True if kind == HANGUP else form.get(f"{name}-{kind}", "")}
+
+    def leads(self, stored: Any) -> Iterator[Lead]:
+        if stored:
+            yield Lead(stored)
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         kind, target = split(stored or "")
@@ -249,6 +258,18 @@ class Rows(Kind):
             values = {n: spec.kind.from_form(form, f"{name}-{index}-{n}") for n, spec in self.fields.items()}
             lines.append({n: value for n, value in values.items() if value is not MISSING})
         return lines
+
+    def leads(self, stored: Any) -> Iterator[Lead]:
+        """Those of its lines, each under what the line begins with (a mask, a digit)."""
+        for line in stored or []:
+            told = self.line_title(line)
+            for name, spec in self.fields.items():
+                yield from (Lead(one.to, one.label or told, one.is_asked) for one in spec.kind.leads(line.get(name)))
+
+    def line_title(self, line: dict[str, Any]) -> str:
+        """What a line is called: the text of its first field that says something."""
+        first = next((name for name in self.fields if line.get(name)), "")
+        return str(self.fields[first].label) if line.get(first) is True else self.fields[first].kind.text(line[first]) if first else ""
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         for line in stored or []:

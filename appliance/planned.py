@@ -1,7 +1,7 @@
 """Names of the site file that later work fills: with --skip-unavailable they are left out and listed, a typing mistake never is."""
 
 SECTIONS = {
-    "moh_classes", "business_hours", "calendar_events", "queues", "ivrs",
+    "moh_classes", "calendar_events",
     "conference_rooms", "scheduled_conferences", "feature_codes", "work_shifts", "time_conditions", "custom_rules",
     "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
@@ -20,4 +20,4 @@ WORDS = {"users.modules": {
     "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",
 }}
 
-DESTINATIONS = {"queue", "ivr", "voicemail", "conference_room", "announcement", "custom_rule", "time_condition", "callback"}
+DESTINATIONS = {"voicemail", "conference_room", "announcement", "custom_rule", "time_condition", "callback"}

@@ -3,6 +3,7 @@
 from appliance import resource
 from appliance.audio_prompts import model as audio_prompts
 from appliance.blacklists import model as blacklists
+from appliance.business_hours import model as business_hours
 from appliance.company import model as company
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
@@ -10,9 +11,11 @@ from appliance.extension_classes import model as extension_classes
 from appliance.extensions import model as extensions
 from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
+from appliance.ivrs import model as ivrs
 from appliance.khomp_boards import model as khomp_boards
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
+from appliance.queues import model as queues
 from appliance.recording_policy import model as recording_policy
 from appliance.sip import model as sip
 from appliance.trunks import model as trunks
@@ -28,6 +31,9 @@ RESOURCES = [
     inbound_routes.resource,
     outbound_routes.resource,
     internal_routes.resource,
+    queues.resource,
+    ivrs.resource,
+    business_hours.resource,
     audio_prompts.resource,
     blacklists.resource,
     users.resource,

@@ -64,6 +64,13 @@ EXAMPLES = {
     "internal_routes": Example(
         {"name": "Caixa", "rules": [{"mask": "77", "destination": {"extension": "2001"}}]}, {"description": "Atalho"},
         ("rules", [{"mask": "190", "destination": {"hangup": True}}]), needs=lambda: make_extension("2001")),
+    "queues": Example(
+        {"name": "Suporte", "number": "2500", "business_hours": "Comercial"}, {"description": "Dúvidas"}, ("number", "25a"),
+        needs=lambda: make("business_hours", name="Comercial")),
+    "ivrs": Example(
+        {"name": "Principal", "number": "3500", "business_hours": "Comercial"}, {"description": "Entrada"}, ("number", "35a"),
+        needs=lambda: make("business_hours", name="Comercial")),
+    "business_hours": Example({"name": "Comercial"}, {}, ("name", "x" * 41)),
     "audio_prompts": Example(
         {"name": "Fechado", "text": "Estamos fechados.", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),
     "blacklists": Example(

@@ -42,6 +42,7 @@ from web import (
     unavailable,
     undo,
 )
+from web import map as maps
 from web.assistant import routes as assistant
 from web.audio_prompts import routes as audio_prompts
 from web.blacklists import routes as blacklists
@@ -57,7 +58,7 @@ log = logging.getLogger("bentevi.web")
 
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
-    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
+    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, maps.pages, help.pages,
 ]
 
 POLICY = (

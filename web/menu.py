@@ -27,6 +27,7 @@ class Page:
 
 PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
+    Page("map", _l("Map"), "/map", "git-branch", "telephony", "Mapa caminhos de um número desenho fluxo call flow"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),

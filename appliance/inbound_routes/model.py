@@ -10,10 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from appliance.db import Base, db
 from appliance.errors import Refused
 from appliance.fields import Boolean, Digits, Mask, Name, Text, Whole, field
-from appliance.links import HANGUP, TELEPHONE, Destination, References, Rows, part, split
+from appliance.links import ANYWHERE, Destination, References, Rows, part, split
 from appliance.resource import Resource
 
-_TYPES = ("extension", TELEPHONE, "internal_route", "outbound_route", HANGUP)
+_TYPES = (*ANYWHERE, "outbound_route")
 
 _RULE = {
     "mask": part(Mask(), _l("Mask"), optional=True, default="", example="4830139018", also="Máscara DID",

@@ -10,7 +10,7 @@ from appliance import masks
 from appliance.db import Base
 from appliance.errors import Refused
 from appliance.fields import Mask, Name, Text, field
-from appliance.links import HANGUP, TELEPHONE, Destination, Rows, part
+from appliance.links import ANYWHERE, Destination, Rows, part
 from appliance.resource import Resource
 
 _RULE = {
@@ -18,7 +18,7 @@ _RULE = {
         Mask(), _l("Number or mask"), example="77", also="Máscaras",
         help=_l("The number people dial, or a mask for several."),
     ),
-    "destination": part(Destination("extension", TELEPHONE, "outbound_route", HANGUP), _l("Destination"),
+    "destination": part(Destination(*ANYWHERE, "outbound_route"), _l("Destination"),
                         also="Tipo de Destino Destino",
         help=_l("Who gets the call."),
     ),

@@ -77,6 +77,7 @@ MESSAGES = {
     "khomp_value": N_("%(key)s does not take the value %(value)s"),
     "khomp_twice": N_("%(value)s is written twice"),
     "khomp_shared": N_("The groups %(group)s and %(value)s have a channel in common"),
+    "loop": N_("Calls would go round without anybody pressing a key: %(value)s"),
     "bad_allocation": N_("“%(value)s” names no channels of Khomp boards"),
     "missing_group": N_("There is no group %(value)s of Khomp channels"),
     # shadow

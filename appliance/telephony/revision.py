@@ -40,7 +40,8 @@ class Candidate:
     rows).
 
     `secret_files` are paths under etc/ that no difference ever shows. `canary` is a test call through the live
-    dialplan, after everything else was found right; what it finds sends the whole back.
+    dialplan, after everything else was found right; what it finds sends the whole back. `found` is what the rows
+    themselves showed to be wrong: the step “check” tells it with what the files show.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Candidate:
     secret_files: frozenset[str] = frozenset()
     beside: Mapping[str, str] = field(default_factory=dict, repr=False)
     canary: "Callable[[], list[Finding]] | None" = field(default=None, repr=False)
+    found: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ class _Transaction:
         return []
 
     def _check(self) -> list[Finding]:
-        found = check(self.candidate.files, learning.known(self.settings))
+        found = [*self.candidate.found, *check(self.candidate.files, learning.known(self.settings))]
         mains = readings.shown_mains(self.paths)
         self.written_before = readings.objects(self.old, mains)
         self.written = readings.objects(self.candidate.files, mains)
