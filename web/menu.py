@@ -28,6 +28,9 @@ class Page:
 PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
+    Page("reports", _l("Queues"), "/queue_reports", "users-group", "reports",
+         "Relatório de filas consolidado por fila distribuição por dia por hora SLA nível de serviço TMA TME TMAB queue report"),
+    Page("reports", _l("IVRs"), "/ivr_reports", "keyboard", "reports", "Relatório de URAs IVR entrantes abandonadas ASA MSA MHT ivr report"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),

@@ -1,7 +1,6 @@
 """Visits of queues and IVRs, from the lines of record files to rows and their roll-ups."""
 
 import random
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -10,32 +9,11 @@ from appliance.calls import store, visit_rows, visit_totals
 from appliance.calls.model import Call, IvrVisit, QueueVisit
 from appliance.calls.visit_totals import COLUMNS, HOUR_KEYS, KEYS, VisitHour, VisitTotal
 from appliance.db import db
-from tests.build import change, company, make, make_cost_centre, make_extension, make_trunk
+from tests.build import change
+from tests.reports.conftest import TEN, stored
 from tests.scripted import Scripted
 
-DAY = datetime(2026, 11, 10, 13, 0, tzinfo=UTC)  # 10:00 in São Paulo
 pytestmark = pytest.mark.usefixtures("app")
-
-
-@pytest.fixture
-def place(app):
-    """Two queues, two IVRs, three members."""
-    company(area_code="48")
-    make_trunk("Operadora", 5070)
-    make_cost_centre("Loja")
-    people = {name: make_extension(number, name=name, cost_centre="Loja" if name == "Ana" else "") for name, number in
-              (("Ana", "2001"), ("Bruno", "2002"), ("Davi", "2003"))}  # fmt: skip
-    rows = {"sales": make("queues", name="Vendas", number="800"), "support": make("queues", name="Suporte", number="801"),
-            "main": make("ivrs", name="Principal", number="700"), "second": make("ivrs", name="Segunda", number="701")}  # fmt: skip
-    return type("Place", (), people | rows)
-
-
-def stored(*calls, order=None):
-    """Store the lines of these calls, all at once or in pieces as `order` says."""
-    lines = [line for call in calls for line in call.lines]
-    for piece in order(lines) if order else [lines]:
-        store.store(piece)
-        db.session.commit()
 
 
 def visits():
@@ -58,7 +36,7 @@ def rolled():
 
 def test_an_answered_visit_has_its_times_member_and_targets(place):
     """REP-16, QUE-28: the wait until the member is there, the talk while they are joined, in milliseconds; names and targets of then."""
-    stored(Scripted(DAY).ivr(place.main.id).press(place.main.id, "1", 4).queue(place.sales.id, 5.25).answer(place.sales.id, place.Ana, 17.5)
+    stored(Scripted(TEN).ivr(place.main.id).press(place.main.id, "1", 4).queue(place.sales.id, 5.25).answer(place.sales.id, place.Ana, 17.5)
            .hang_up(77.125, place.sales.id))  # fmt: skip
     visit, = visits()
     assert (visit.outcome, visit.wait_ms, visit.talk_ms, visit.is_within, visit.is_transferred) == ("answered", 12250, 59625, True, False)
@@ -75,12 +53,12 @@ def test_every_other_end_of_a_visit(place):
     """REP-16, REP-27: given up, out by its time, by a key, nobody there, and what its rules sent on."""
     sales, support = place.sales.id, place.support.id
     stored(
-        Scripted(DAY).queue(sales).hang_up(2.3, sales),
-        Scripted(DAY).queue(sales).hang_up(30.3, sales),
-        Scripted(DAY).queue(sales).leave(sales, "EXITWITHTIMEOUT", 45).queue(support, 45.2).answer(support, place.Bruno, 50).hang_up(60, support),
-        Scripted(DAY).queue(sales).leave(sales, "EXITWITHTIMEOUT", 45).hang_up(45.3, by="system"),
-        Scripted(DAY).queue(sales).leave(sales, "EXITWITHKEY", 9).goes_to("extensions", place.Davi.id, 9.2).hang_up(20, by="system"),
-        Scripted(DAY).queue(sales).leave(sales, "EXITEMPTY", 4).hang_up(4.2, by="system"),
+        Scripted(TEN).queue(sales).hang_up(2.3, sales),
+        Scripted(TEN).queue(sales).hang_up(30.3, sales),
+        Scripted(TEN).queue(sales).leave(sales, "EXITWITHTIMEOUT", 45).queue(support, 45.2).answer(support, place.Bruno, 50).hang_up(60, support),
+        Scripted(TEN).queue(sales).leave(sales, "EXITWITHTIMEOUT", 45).hang_up(45.3, by="system"),
+        Scripted(TEN).queue(sales).leave(sales, "EXITWITHKEY", 9).goes_to("extensions", place.Davi.id, 9.2).hang_up(20, by="system"),
+        Scripted(TEN).queue(sales).leave(sales, "EXITEMPTY", 4).hang_up(4.2, by="system"),
     )
     found = [(visit.queue_id, visit.outcome, visit.next_word, visit.next_id, visit.is_short) for visit in visits()]
     assert sorted(found, key=str) == sorted([
@@ -95,15 +73,15 @@ def test_every_other_end_of_a_visit(place):
 def test_a_queue_that_does_not_take_a_call(place):
     """REP-16: Asterisk's own log says nothing of them; out of hours is no offered call."""
     sales = place.sales.id
-    full = Scripted(DAY).goes_to("queues", sales, 0.3)
+    full = Scripted(TEN).goes_to("queues", sales, 0.3)
     full.cel("BENTEVI_QUEUE", 0.5, f"{sales} FULL")
-    empty = Scripted(DAY).goes_to("queues", sales, 0.3)
+    empty = Scripted(TEN).goes_to("queues", sales, 0.3)
     empty.cel("BENTEVI_QUEUE", 0.5, f"{sales} JOINEMPTY")
     stored(
-        Scripted(DAY).goes_to("queues", sales, 0.3).closed("queues", sales, 0.4).goes_to("announcements", 7, 0.5).hang_up(9),
+        Scripted(TEN).goes_to("queues", sales, 0.3).closed("queues", sales, 0.4).goes_to("announcements", 7, 0.5).hang_up(9),
         full.goes_to("queues", place.support.id, 0.6).hang_up(9), empty.hang_up(0.7, by="system"),
-        Scripted(DAY).goes_to("queues", sales, 0.3).hang_up(3),                      # while a greeting is heard
-        Scripted(DAY).goes_to("queues", sales, 0.3).hang_up(0.6, by="system"),
+        Scripted(TEN).goes_to("queues", sales, 0.3).hang_up(3),                      # while a greeting is heard
+        Scripted(TEN).goes_to("queues", sales, 0.3).hang_up(0.6, by="system"),
     )
     found = sorted((visit.outcome, visit.next_word, visit.wait_ms) for visit in visits() if visit.queue_id == sales)
     assert found == [("abandoned", "", 2700), ("closed", "announcements", 200), ("full", "queues", 300), ("no_agents", "", 400), ("not_taken", "", 300)]
@@ -114,7 +92,7 @@ def test_a_queue_that_does_not_take_a_call(place):
 def test_a_call_passed_on_from_one_queue_to_another(place):
     """REP-16: once answered in A, transferred in A, answered in B."""
     a, b = place.sales.id, place.support.id
-    stored(Scripted(DAY).queue(a).answer(a, place.Ana, 10.3).transfer(a, 40.3).queue(b, 40.5).answer(b, place.Bruno, 45.5).hang_up(65.5, b))
+    stored(Scripted(TEN).queue(a).answer(a, place.Ana, 10.3).transfer(a, 40.3).queue(b, 40.5).answer(b, place.Bruno, 45.5).hang_up(65.5, b))
     found = [(visit.queue_id, visit.outcome, visit.is_transferred, visit.member_name, visit.wait_ms, visit.talk_ms) for visit in visits()]
     assert found == [(a, "answered", True, "Ana", 10000, 30000), (b, "answered", False, "Bruno", 5000, 20000)]
     assert rolled()[0] == rolled()[1]
@@ -124,11 +102,11 @@ def test_visits_of_an_ivr(place):
     """REP-27: abandoned only when the caller hung up inside it; a call that comes back to it is one; out of hours is no abandoning."""
     main, second, sales = place.main.id, place.second.id, place.sales.id
     stored(
-        Scripted(DAY).ivr(main).hang_up(5),
-        Scripted(DAY).ivr(main).press(main, "2", 4).ivr(second, 4.1).press(second, "0", 8).ivr(main, 8.1).hang_up(12),
-        Scripted(DAY).ivr(main).closed("ivrs", main, 0.3).hang_up(6),
-        Scripted(DAY).ivr(main).press(main, "attempts", 20).hang_up(20.1, by="system"),
-        Scripted(DAY).ivr(main).press(main, "2", 4).ivr(second, 4.1).press(second, "1", 8).queue(sales, 8.2).hang_up(30, sales),
+        Scripted(TEN).ivr(main).hang_up(5),
+        Scripted(TEN).ivr(main).press(main, "2", 4).ivr(second, 4.1).press(second, "0", 8).ivr(main, 8.1).hang_up(12),
+        Scripted(TEN).ivr(main).closed("ivrs", main, 0.3).hang_up(6),
+        Scripted(TEN).ivr(main).press(main, "attempts", 20).hang_up(20.1, by="system"),
+        Scripted(TEN).ivr(main).press(main, "2", 4).ivr(second, 4.1).press(second, "1", 8).queue(sales, 8.2).hang_up(30, sales),
     )
     found = sorted((visit.ivr_id, visit.outcome, visit.queue_id or 0) for visit in ivr_visits())
     assert found == sorted([(main, "abandoned", 0), (main, "abandoned", 0), (second, "went_on", 0), (main, "closed", 0), (main, "ended", 0),
@@ -142,7 +120,7 @@ def many(place, count=12):
     sales, support, main = place.sales.id, place.support.id, place.main.id
     dice, found = random.Random(7), []
     for number in range(count):
-        call = Scripted(DAY.replace(minute=59, second=50 + number % 10)).ivr(main).queue(sales, 2)
+        call = Scripted(TEN.replace(minute=59, second=50 + number % 10)).ivr(main).queue(sales, 2)
         kind = number % 4
         if kind == 0:
             call.answer(sales, place.Ana, 5 + dice.random() * 30).hang_up(60 + dice.random() * 60, sales)
@@ -200,12 +178,12 @@ def test_lines_that_come_late_or_in_another_order_give_the_same_visits_once(plac
 def test_the_longest_of_an_hour_is_looked_for_again_when_it_changes(place):
     """REP-27: MSA and MHT; a late line shortens the longest visit."""
     sales = place.sales.id
-    long = Scripted(DAY).queue(sales).answer(sales, place.Ana, 40.3)
+    long = Scripted(TEN).queue(sales).answer(sales, place.Ana, 40.3)
     member = long.open[-1]
     long.cel("BRIDGE_EXIT", 50.3, {"bridge_id": member}, of=member)
     late = long.lines.pop()
     long.hang_up(100.3, sales)
-    stored(Scripted(DAY).queue(sales).answer(sales, place.Ana, 10.3).hang_up(20.3, sales), long)
+    stored(Scripted(TEN).queue(sales).answer(sales, place.Ana, 10.3).hang_up(20.3, sales), long)
     row = db.session.scalars(select(VisitHour)).one()
     assert (row.longest_wait_ms, row.longest_talk_ms) == (40000, 60000)
     stored(late_lines(late))
@@ -220,7 +198,7 @@ def late_lines(*lines):
 
 def test_a_call_that_lasts_has_no_visit_yet(place):
     sales = place.sales.id
-    call = Scripted(DAY).queue(sales).answer(sales, place.Ana, 10.3)
+    call = Scripted(TEN).queue(sales).answer(sales, place.Ana, 10.3)
     stored(call)
     assert not visits() and not rolled()[0][0]
 
@@ -228,12 +206,12 @@ def test_a_call_that_lasts_has_no_visit_yet(place):
 def test_a_changed_target_does_not_change_the_past(place, monkeypatch):
     """QUE-28: the targets of the time of the call stay with it, also when it is built again."""
     sales = place.sales.id
-    call = Scripted(DAY).queue(sales).answer(sales, place.Ana, 15.3).hang_up(30, sales)
+    call = Scripted(TEN).queue(sales).answer(sales, place.Ana, 15.3).hang_up(30, sales)
     stored(call)
     monkeypatch.setattr(visit_rows, "known_of", lambda queue: visit_rows.Known(queue.name, 90, 10, 5))
     change(place.sales, name="Comercial")
     call.cel("LINKEDID_END", 31)
-    stored(late_lines(call.lines[-1]), Scripted(DAY).queue(sales).answer(sales, place.Ana, 15.3).hang_up(30, sales))
+    stored(late_lines(call.lines[-1]), Scripted(TEN).queue(sales).answer(sales, place.Ana, 15.3).hang_up(30, sales))
     assert sorted((visit.queue, visit.target_seconds, visit.is_within) for visit in visits()) == [("Comercial", 10, False), ("Vendas", 20, True)]
     row = db.session.scalars(select(VisitHour)).one()
     assert (row.answered_count, row.within_count) == (2, 1)
