@@ -17,9 +17,9 @@ from appliance import db as ground
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.reports import asked as asking
-from appliance.reports import calls, files, model, printed
+from appliance.reports import calls, files, model, printed, visits_asked, visits_files
 from appliance.reports.asked import Asked
-from appliance.reports.model import FAILED, READY, XLSX, Report
+from appliance.reports.model import CALLS, FAILED, READY, XLSX, Report
 from appliance.settings import CHECKOUT
 from appliance.users.model import User
 
@@ -74,6 +74,8 @@ def _make(report: Report, path: Path, number: int) -> int:
     user = db.session.get(User, report.user_id)
     if user is None or not user.active or not user.may("reports"):
         raise Refused(_("You may not open reports any more."))
+    if report.what != CALLS:
+        return _make_visits(report, user, path)
     asked = asking.read(report.filters, user)
     expected = max(1, report.row_count)
     db.session.commit()
@@ -86,15 +88,33 @@ def _make(report: Report, path: Path, number: int) -> int:
 
 def _write_pdf(report: Report, asked: Asked, path: Path, advance: Callable[[int], None]) -> int:
     """Totals and list as of one moment, then paper."""
-    from weasyprint import HTML
-
     with _one_moment() as ask:
         page, count = printed.html(asked, report.filters, ask, kind=report.format, by=report.user_name, at=ground.now())
     db.session.commit()
     advance(count // 10)
-    HTML(string=page, url_fetcher=own_files).write_pdf(str(path))
+    _print(page, path)
     advance(count)
     return count
+
+
+def _make_visits(report: Report, user: User, path: Path) -> int:
+    """The report about queues or IVRs; how many rows it has. It is short: nobody sees its progress."""
+    asked = visits_asked.read(report.what, report.filters, user)
+    with _one_moment() as ask:
+        if report.format == XLSX:
+            count = visits_files.write_xlsx(asked, path, ask)
+        else:
+            page, count = visits_files.html(asked, report.filters, ask, by=report.user_name, at=ground.now())
+    db.session.commit()
+    if report.format != XLSX:
+        _print(page, path)
+    return count
+
+
+def _print(page: str, path: Path) -> None:
+    from weasyprint import HTML
+
+    HTML(string=page, url_fetcher=own_files).write_pdf(str(path))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.totals import CallHour, CallTotal
+from appliance.calls.visit_totals import VisitHour, VisitTotal
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.extension_classes import model as classes
@@ -47,6 +48,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
+            VisitTotal, VisitHour,
             BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))

@@ -263,6 +263,18 @@ class Conversation:
         """(instant, line) of these events, in order; of one channel when given."""
         return [(at, line) for at, line in self._story if line.kind == kind and line.event in events and of in (None, self.legs.of(line.uniqueid))]
 
+    def steps_of(self, channel: str) -> list[tuple[float, Line]]:
+        """(instant, line) of what CEL says about a channel, in order."""
+        return self._by_channel.get(channel, [])
+
+    @cached_property
+    def _by_channel(self) -> dict[str, list[tuple[float, Line]]]:
+        found: dict[str, list[tuple[float, Line]]] = {}
+        for at, line in self._story:
+            if line.kind == CEL:
+                found.setdefault(line.uniqueid, []).append((at, line))
+        return found
+
     @cached_property
     def _story(self) -> list[tuple[float, Line]]:
         steps = leg_book.steady(line for line in self.lines if line.kind == CEL)

@@ -87,6 +87,8 @@ class Call(Base):
     steps: Mapped[list["CallStep"]] = relationship(
         order_by="CallStep.position", cascade="all, delete-orphan", passive_deletes=True, back_populates="call",
     )
+    queue_visits: Mapped[list["QueueVisit"]] = relationship(order_by="QueueVisit.position", cascade="all, delete-orphan", passive_deletes=True)
+    ivr_visits: Mapped[list["IvrVisit"]] = relationship(order_by="IvrVisit.position", cascade="all, delete-orphan", passive_deletes=True)
 
 
 class CallStep(Base):
@@ -107,3 +109,84 @@ class CallStep(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     call: Mapped[Call] = relationship(back_populates="steps")
+
+
+# How a visit of a queue ended. Only a CLOSED one was never offered to the queue's members.
+ABANDONED, TIMEOUT, KEY, FULL, NO_AGENTS, NOT_TAKEN = "abandoned", "timeout", "key", "full", "no_agents", "not_taken"
+VISIT_OUTCOMES = {
+    ANSWERED: _l("answered"), ABANDONED: _l("abandoned"), TIMEOUT: _l("waited too long"), KEY: _l("left by a key"), FULL: _l("queue full"),
+    NO_AGENTS: _l("nobody logged in"), NOT_TAKEN: _l("not taken"), CLOSED: _l("out of hours"),
+}
+WENT_ON, ENDED = "went_on", "ended"  # of an IVR, beside ABANDONED and CLOSED: to another destination, or the exchange hung up
+
+
+class QueueVisit(Base):
+    """A caller's visit of a queue, written when the conversation is over; what reports filter by stands here too, as of that time.
+
+    `started_at` is when the conversation began: it counts in that hour, as in the call report. `wait_ms` is until somebody
+    answered, else until the visit ended; `talk_ms` while the member talked, holds included. `is_within`: answered within
+    `target_seconds`; `is_short`: abandoned in less than `abandon_seconds`; both targets are the queue's of that time.
+    """
+
+    __tablename__ = "queue_visits"
+    __table_args__ = (
+        Index("ix_queue_visits_started_at", "started_at"),
+        Index("ix_queue_visits_queue_id_started_at", "queue_id", "started_at"),
+        Index("ix_queue_visits_extension_id_started_at", "extension_id", "started_at"),
+        Index("ix_queue_visits_number_started_at", "number", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(Instant())
+    direction: Mapped[str] = mapped_column(String(8))
+    number: Mapped[str] = mapped_column(String(40))              # of the other side: who called, or whom we called
+    from_cost_centre_id: Mapped[int | None]
+    to_cost_centre_id: Mapped[int | None]
+    queue_id: Mapped[int]
+    queue: Mapped[str] = mapped_column(String(80), default="")
+    ivr_id: Mapped[int | None]                                   # the IVR the caller came through
+    entered_at: Mapped[datetime] = mapped_column(Instant())
+    left_at: Mapped[datetime] = mapped_column(Instant())
+    outcome: Mapped[str] = mapped_column(String(12))
+    next_word: Mapped[str] = mapped_column(String(40), default="")  # where it overflowed to
+    next_id: Mapped[int | None]
+    wait_ms: Mapped[int]
+    talk_ms: Mapped[int]
+    extension_id: Mapped[int | None]                             # the member who answered
+    member_number: Mapped[str] = mapped_column(String(40), default="")
+    member_name: Mapped[str] = mapped_column(String(80), default="")
+    is_transferred: Mapped[bool] = mapped_column(default=False)  # the member passed the caller on
+    is_within: Mapped[bool] = mapped_column(default=False)
+    is_short: Mapped[bool] = mapped_column(default=False)
+    target_percent: Mapped[int] = mapped_column(default=80)
+    target_seconds: Mapped[int] = mapped_column(default=20)
+    abandon_seconds: Mapped[int] = mapped_column(default=3)
+
+
+class IvrVisit(Base):
+    """A call in an IVR, however often it came back to it; `queue_id` and `extension_id` are what it led to, if it did."""
+
+    __tablename__ = "ivr_visits"
+    __table_args__ = (
+        Index("ix_ivr_visits_started_at", "started_at"),
+        Index("ix_ivr_visits_ivr_id_started_at", "ivr_id", "started_at"),
+        Index("ix_ivr_visits_number_started_at", "number", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(Instant())      # of the conversation, as in QueueVisit
+    direction: Mapped[str] = mapped_column(String(8))
+    number: Mapped[str] = mapped_column(String(40))
+    from_cost_centre_id: Mapped[int | None]
+    to_cost_centre_id: Mapped[int | None]
+    ivr_id: Mapped[int]
+    ivr: Mapped[str] = mapped_column(String(80), default="")
+    entered_at: Mapped[datetime] = mapped_column(Instant())
+    left_at: Mapped[datetime] = mapped_column(Instant())
+    outcome: Mapped[str] = mapped_column(String(12))
+    queue_id: Mapped[int | None]
+    extension_id: Mapped[int | None]

@@ -14,6 +14,7 @@ from appliance.calls.legs import Leg, total
 from appliance.calls.lines import Line
 from appliance.calls.model import Call, CallStep
 from appliance.calls.steps import in_order, moment, moment_or_none, steps
+from appliance.calls.visits import put_visits
 
 __all__ = ["Here", "protocol", "record_call"]
 
@@ -38,6 +39,7 @@ def record_call(lines: Iterable[Line], here: Here = BRAZIL, cut_at: float | None
         to_cost_centre="", wait_seconds=_whole(talk.wait), ring_seconds=_whole(talk.ring), talk_seconds=_whole(total(talk.talks)),
         hold_seconds=_whole(talk.held), hang_up_side=talk.hang_up_side, cause=talk.cause, recording_count=0,
     )  # fmt: skip
+    put_visits(talk, call)
     call.steps = [_placed(step, number) for number, step in enumerate(in_order(list(steps(talk))), 1)]
     return call
 

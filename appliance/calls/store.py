@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import selectinload
 
-from appliance.calls import parties, totals
+from appliance.calls import parties, totals, visit_rows
 from appliance.calls.legs import ROOM_APPS, base_shift
 from appliance.calls.lines import CDR, CEL, QUEUE, Line, parse
 from appliance.calls.model import Call, CallStep
@@ -228,6 +228,7 @@ def _build(homes: list[Home], here: Here, cut_at: float | None) -> None:
     before = [totals.contribution(call) for home in changed for call in [home.call, *home.absorbed] if call]
     earlier = _kept_lines([call.id for home in changed for call in [home.call, *home.absorbed] if call])
     built = [(home, call) for home in changed if (call := _built(home, earlier, here, cut_at))]
+    visits = visit_rows.before([home.call for home, _call in built if home.call] + [call for home in changed for call in home.absorbed])
     known = parties.look_up({key for _home, call in built for key in _rows_of(call)})
     for home, call in built:
         names = [parties.remembered(one) for one in [*reversed(home.absorbed), home.call] if one]
@@ -239,6 +240,7 @@ def _build(homes: list[Home], here: Here, cut_at: float | None) -> None:
         else:
             _replace(home.call, call)
     _write_steps([(home.call.id, call) for home, call in built if home.call])
+    visit_rows.write([(home.call, call, [home.call.id, *(one.id for one in home.absorbed)]) for home, call in built if home.call], visits)
     for home in changed:
         _take_over(home)
         _tell_recordings(home)

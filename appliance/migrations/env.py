@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 from appliance import alarms, changes, lanes, numbering  # noqa: F401  tables that are no resource
 from appliance.assistant import model as assistant  # noqa: F401
 from appliance.blacklists import imports as blacklist_imports  # noqa: F401
-from appliance.calls import raw, totals  # noqa: F401
+from appliance.calls import raw, totals, visit_totals  # noqa: F401
 from appliance.db import Base
 from appliance.imports import model as imports  # noqa: F401
 from appliance.recordings import check  # noqa: F401

@@ -130,16 +130,18 @@ def read(values: Mapping[str, str], user: User) -> Asked:
 
     Raises Refused with a message per field.
     """
-    return _Reading(values, user).asked()
+    return Reading(values, user).asked()
 
 
-class _Reading:
-    """One reading; collects every message before it refuses."""
+class Reading:
+    """One reading; collects every message before it refuses. Other reports read the filters they share in the same way."""
+
+    names: tuple[str, ...] = NAMES
 
     def __init__(self, values: Mapping[str, str], user: User) -> None:
         self.user, self.zone, self.messages = user, zone(), dict[str, str]()
         self.company = db.session.get(Company, SINGLE_ID)
-        given = {name: str(values.get(name, "")).strip() for name in NAMES}
+        given = {name: str(values.get(name, "")).strip() for name in self.names}
         self.values = {name: text for name, text in given.items() if text}
         if "start" not in self.values and "end" not in self.values:
             self.values |= defaults(self.zone)
@@ -148,8 +150,8 @@ class _Reading:
         start, end = self.period()
         found = Asked(
             start=start, end=end, zone=str(self.zone), direction=self.word("direction", DIRECTIONS), domain=self.word("domain", DOMAINS),
-            state=self.word("state", STATE_WORDS), from_numbers=self.number("from"), from_match=self.word("from_match", MATCHES) or PARTIAL,
-            from_cost_centre=self.cost_centre("from_cost_centre"), join=self.word("join", JOINS) or AND, to_numbers=self.number("to"),
+            state=self.word("state", STATE_WORDS), from_numbers=self.number("from_number", "from_match"), from_match=self.word("from_match", MATCHES) or PARTIAL,
+            from_cost_centre=self.cost_centre("from_cost_centre"), join=self.word("join", JOINS) or AND, to_numbers=self.number("to_number", "to_match"),
             to_match=self.word("to_match", MATCHES) or PARTIAL, to_cost_centre=self.cost_centre("to_cost_centre"),
             extension=self.extension(), trunk=self.trunk(), protocol=self.protocol(), scope=scope_of(self.user),
         )
@@ -177,7 +179,7 @@ class _Reading:
             return None
         found = _MOMENT.fullmatch(f"{text} {clock}" if clock else text) if len(text) + len(clock) <= MOST_LETTERS else None
         if found is None:
-            self.wrong(name, _("“%(value)s” is not a day. Write for example 20/11/2026 or 20/11/2026 14:05.", value=_short(f"{text} {clock}")))
+            self.wrong(name, _("“%(value)s” is not a day. Write for example 20/11/2026 or 20/11/2026 14:05.", value=short(f"{text} {clock}")))
             return None
         year, month, day = (int(part) for part in (found.group(1, 2, 3) if found[1] else found.group(6, 5, 4)))
         hour, minute, second = (int(part or 0) for part in found.group(7, 8, 9))
@@ -189,42 +191,41 @@ class _Reading:
         try:
             local = datetime(year, month, day, 0 if hour == 24 and later else hour, minute, second, tzinfo=UTC) + later
         except ValueError:
-            self.wrong(name, _("There is no such day or time: %(value)s.", value=_short(f"{text} {clock}")))
+            self.wrong(name, _("There is no such day or time: %(value)s.", value=short(f"{text} {clock}")))
             return None
         return local.replace(tzinfo=UTC if found[10] else self.zone).astimezone(UTC)
 
     def word(self, name: str, words: Mapping[str, Any]) -> str:
         text = self.values.get(name, "")
         if text and text not in words:
-            self.wrong(name, _("“%(value)s” is none of the choices.", value=_short(text)))
+            self.wrong(name, _("“%(value)s” is none of the choices.", value=short(text)))
             return ""
         return text
 
-    def number(self, side: str) -> tuple[str, ...]:
-        name = f"{side}_number"
+    def number(self, name: str, match: str) -> tuple[str, ...]:
         text = self.values.get(name, "")
         if not text:
             return ()
         dialled = re.sub("[^0-9*#]", "", text)
         if not _NUMBER.fullmatch(text) or not dialled or len(dialled) > MOST_LETTERS:
-            self.wrong(name, _("“%(value)s” is not a telephone number. Write digits, for example (48) 99999-1234.", value=_short(text)))
+            self.wrong(name, _("“%(value)s” is not a telephone number. Write digits, for example (48) 99999-1234.", value=short(text)))
             return ()
         code, area = (self.company.country_code, self.company.area_code) if self.company else ("55", "")
-        if self.values.get(f"{side}_match") == EXACT:
+        if self.values.get(match) == EXACT:
             return held(dialled, code, area)
         return _parts(dialled)
 
     def extension(self) -> str:
         text = self.values.get("extension", "")
         if text and not re.fullmatch("[0-9]{1,10}", text, re.ASCII):
-            self.wrong("extension", _("“%(value)s” is not the number of an extension.", value=_short(text)))
+            self.wrong("extension", _("“%(value)s” is not the number of an extension.", value=short(text)))
             return ""
         return text
 
     def protocol(self) -> str:
         text = self.values.get("protocol", "")
         if text and not re.fullmatch(r"[A-Za-z0-9._-]{1,30}", text):
-            self.wrong("protocol", _("“%(value)s” is not a protocol number.", value=_short(text)))
+            self.wrong("protocol", _("“%(value)s” is not a protocol number.", value=short(text)))
             return ""
         return text
 
@@ -279,7 +280,7 @@ def _years_after(moment: datetime, years: int) -> datetime:
     return moment + timedelta(days=years * 366)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Of what somebody typed as much as a message can hold, without what no screen can show."""
     clean = "".join(letter if letter.isprintable() else "�" for letter in text.strip())
     return clean if len(clean) <= MOST_LETTERS else f"{clean[:MOST_LETTERS]}…"
@@ -292,14 +293,24 @@ def values(asked: Mapping[str, str]) -> dict[str, str]:
 
 def stored(asked: Asked, typed: Mapping[str, str]) -> dict[str, str]:
     """The typed filters with the period made firm, to be read again later: “this month” must not move with the days."""
-    firm = {"start": f"{asked.start:%Y-%m-%d %H:%M:%S}Z", "end": f"{asked.end:%Y-%m-%d %H:%M:%S}Z"}
-    return {name: text for name, text in values(typed).items() if name not in ("start_time", "end_time")} | firm
+    return firm(asked.start, asked.end, values(typed))
+
+
+def firm(start: datetime, end: datetime, typed: Mapping[str, str]) -> dict[str, str]:
+    """Typed filters with this period in place of theirs."""
+    period = {"start": f"{start:%Y-%m-%d %H:%M:%S}Z", "end": f"{end:%Y-%m-%d %H:%M:%S}Z"}
+    return {name: text for name, text in typed.items() if name not in ("start_time", "end_time")} | period
 
 
 def in_form(asked: Asked, typed: Mapping[str, str]) -> dict[str, str]:
     """The typed filters with the period as the form's day and time fields hold it, however it was written."""
-    local = ZoneInfo(asked.zone)
-    start, end = asked.start.astimezone(local), asked.end.astimezone(local)
+    return in_fields(asked.start, asked.end, asked.zone, typed)
+
+
+def in_fields(since: datetime, until: datetime, zone: str, typed: Mapping[str, str]) -> dict[str, str]:
+    """The same for any report's period."""
+    local = ZoneInfo(zone)
+    start, end = since.astimezone(local), until.astimezone(local)
     whole = (end.hour, end.minute, end.second) == (0, 0, 0)  # midnight ends the day before
     period = {
         "start": f"{start:%Y-%m-%d}", "start_time": _clock(start) if start.hour or start.minute or start.second else "",
@@ -329,5 +340,12 @@ def told(asked: Asked, typed: Mapping[str, str]) -> list[tuple[str, str]]:
              "trunk": trunk.name if trunk else ""}
     shown = [(str(label), said[name]) for name, (label, _help) in FIELDS.items() if said[name]]
     if asked.scope is not None:
-        shown.append((_("Only cost centres"), ", ".join(sorted(names[row_id] for row_id in asked.scope if row_id in names))))
+        shown.append((_("Only cost centres"), centre_names(asked.scope)))
     return shown
+
+
+def centre_names(scope: frozenset[int] | None) -> str:
+    """The cost centres a person is limited to; "" for nobody's limit."""
+    if scope is None:
+        return ""
+    return ", ".join(sorted(db.session.scalars(select(CostCentre.name).where(CostCentre.id.in_(scope)))))

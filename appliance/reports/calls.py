@@ -204,14 +204,14 @@ class Search:
             found = [(column, number) for column in columns for number in self._holding(column, numbers)]
             if len(found) <= MOST_NUMBERS:
                 return [column == number for column, number in found]
-        return [or_(*(_holds(column, number) for column in columns for number in numbers))]
+        return [or_(*(holds(column, number) for column in columns for number in numbers))]
 
     def _is_held(self, column: Any, number: str) -> bool:
         return bool(self.run(select(literal(1)).where(column == number).limit(1)))
 
     def _holding(self, column: Any, numbers: tuple[str, ...]) -> list[str]:
         """Distinct numbers of a column that contain one of these; read from the column's index alone."""
-        holds = or_(*(_holds(column, number) for number in numbers))
+        holds = or_(*(holds(column, number) for number in numbers))
         return [row[0] for row in self.run(select(column).where(holds).distinct().limit(MOST_NUMBERS + 1))]
 
     def _call_count(self, start: datetime, end: datetime) -> int:
@@ -272,7 +272,7 @@ class Search:
 
     def _from_rows(self, start: datetime, end: datetime) -> list[Any]:
         """`_summed` of each arm; a call that fits two arms counts with the first."""
-        hour, found = _hour_of(Call.started_at), list[Any]()
+        hour, found = hour_of(Call.started_at), list[Any]()
         for position, arm in enumerate(self.arms):
             before = [not_(func.coalesce(other, false())) for other in self.arms[:position]]
             where = [*self._during(start, end), *self._common(Call), arm, *before]
@@ -304,7 +304,7 @@ def _summed(table: Any, hour: Any, count: Any) -> Select[Any]:
     return select(*columns)
 
 
-def _hour_of(column: Any) -> Any:
+def hour_of(column: Any) -> Any:
     """The hour (UTC) an instant lies in: an instant on PostgreSQL, `2026-11-20 14` on SQLite."""
     if db.engine.dialect.name == "postgresql":
         return func.date_trunc("hour", column, "UTC")
@@ -324,7 +324,7 @@ def _with(arms: list[Condition] | None, more: Condition | None) -> list[Conditio
     return arms if more is None else [and_(arm, more) for arm in arms]
 
 
-def _holds(column: Any, number: str) -> Condition:
+def holds(column: Any, number: str) -> Condition:
     """The number stands somewhere in the column; without LIKE, which folds capitals and takes three times as long."""
     found = func.strpos(column, number) if db.engine.dialect.name == "postgresql" else func.instr(column, number)
     return found > 0

@@ -19,6 +19,9 @@ from appliance.users.model import User
 
 PDF, PDF_SUMMARY, XLSX = "pdf", "pdf_summary", "xlsx"
 FORMATS = {PDF: _l("PDF"), PDF_SUMMARY: _l("PDF summary"), XLSX: _l("XLSX")}
+CALLS, QUEUES, IVRS = "calls", "queue_reports", "ivr_reports"
+WHATS = {CALLS: _l("Calls"), QUEUES: _l("Queues"), IVRS: _l("IVRs")}
+FILE_NAMES = {CALLS: "ligacoes", QUEUES: "filas", IVRS: "uras"}
 ENDINGS = {PDF: "pdf", PDF_SUMMARY: "pdf", XLSX: "xlsx"}
 WAITING, RUNNING, READY, FAILED, CANCELLED = "waiting", "running", "ready", "failed", "cancelled"
 STATES = {WAITING: _l("waiting"), RUNNING: _l("being made"), READY: _l("is ready"), FAILED: _l("failed"), CANCELLED: _l("cancelled")}
@@ -74,7 +77,7 @@ class Report(Base):
     @property
     def download_name(self) -> str:
         """What the browser calls the file."""
-        return f"ligacoes-{self.filters['start'][:10]}-{self.id}.{ENDINGS[self.format]}"
+        return f"{FILE_NAMES[self.what]}-{self.filters['start'][:10]}-{self.id}.{ENDINGS[self.format]}"
 
     def may_be_opened_by(self, user: User) -> bool:
         """The asker and administrators; an asker who may see less today does not get what was made of more."""
@@ -91,8 +94,8 @@ def folder() -> Path:
     return found
 
 
-def ask(filters: Mapping[str, str], scope: frozenset[int] | None, kind: str, count: int, user_id: int) -> Report:
-    """Order a file of `count` calls. Raises Refused, with advice, when it would be too long or the person has too many waiting."""
+def ask(filters: Mapping[str, str], scope: frozenset[int] | None, kind: str, count: int, user_id: int, what: str = CALLS) -> Report:
+    """Order a file of `count` calls, or of so many rows of another report. Raises Refused, with advice, when it would be too long or the person has too many waiting."""
     if kind not in FORMATS:
         raise Refused(_("“%(value)s” is none of the choices.", value=kind[:20]))
     refuse_long(kind, count)
@@ -102,7 +105,7 @@ def ask(filters: Mapping[str, str], scope: frozenset[int] | None, kind: str, cou
         raise Refused(_("%(count)s of your reports are still being made. Wait for one, or cancel one in “Ready reports”.", count=waiting),
                       link="/reports")
     now = ground.now()
-    report = Report(filters=dict(filters), scope=None if scope is None else sorted(scope), format=kind, language=str(get_locale() or "pt_BR"),
+    report = Report(what=what, filters=dict(filters), scope=None if scope is None else sorted(scope), format=kind, language=str(get_locale() or "pt_BR"),
                     state=WAITING, row_count=count, user_id=user.id, user_name=user.name, at=now, beat_at=now,
                     expires_at=now + timedelta(days=KEPT_DAYS))
     db.session.add(report)

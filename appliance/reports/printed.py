@@ -39,7 +39,7 @@ def html(asked: Asked, typed: dict[str, str], run: Run, *, kind: str, by: str, a
     calls = [row[2:] for piece in search.pieces(*COLUMNS) for row in piece] if lists else []
     company, zone = db.session.get(Company, SINGLE_ID), ZoneInfo(asked.zone)
     bars = chart.bars(sums.hours, asked)
-    return _environment().get_template("calls.html").render(
+    return environment().get_template("calls.html").render(
         company=company.name if company else "", filters=asking.told(asked, typed), sums=sums, bars=bars, svg=chart.svg(bars),
         states=[(STATES[state], sums.states[state]) for state in OVER], directions=[(label, sums.directions[word]) for word, label in DIRECTIONS.items()],
         calls=[_line(row, zone) for row in calls], lists=lists, by=by, at=f"{at.astimezone(zone):%d/%m/%Y %H:%M}", duration=duration, clock=clock,
@@ -62,7 +62,8 @@ def _line(row: Any, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Templates of pages that are printed."""
     found = jinja2.Environment(loader=jinja2.FileSystemLoader(LAYOUT), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                lstrip_blocks=True, extensions=["jinja2.ext.i18n"])
     found.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]

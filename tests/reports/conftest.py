@@ -6,10 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from appliance.calls import store
 from appliance.calls.model import BUSY, NO_ANSWER, OUTBOUND
-from tests.build import company, make_call, make_cost_centre, make_extension, make_internal_call, make_trunk
+from appliance.db import db
+from tests.build import company, make, make_call, make_cost_centre, make_extension, make_internal_call, make_trunk
 
 DAY = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)  # 09:00 in São Paulo
+TEN = datetime(2026, 11, 10, 13, 0, tzinfo=UTC)
 MONTH = {"report": "1", "start": "2026-11-01", "end": "2026-11-30"}
 CLIENT, OTHER, MAIN = "5548999991234", "551133334444", "554830139018"
 
@@ -60,3 +63,24 @@ def found(twelve, carla):
         return numbers
 
     return listed
+
+
+@pytest.fixture
+def place(app):
+    """Two queues, two IVRs, three members."""
+    company(area_code="48")
+    make_trunk("Operadora", 5070)
+    make_cost_centre("Loja")
+    people = {name: make_extension(number, name=name, cost_centre="Loja" if name == "Ana" else "") for name, number in
+              (("Ana", "2001"), ("Bruno", "2002"), ("Davi", "2003"))}  # fmt: skip
+    rows = {"sales": make("queues", name="Vendas", number="800"), "support": make("queues", name="Suporte", number="801"),
+            "main": make("ivrs", name="Principal", number="700"), "second": make("ivrs", name="Segunda", number="701")}  # fmt: skip
+    return SimpleNamespace(**people, **rows)
+
+
+def stored(*calls, order=None):
+    """Store the lines of these calls, all at once or in pieces as `order` says."""
+    lines = [line for call in calls for line in call.lines]
+    for piece in order(lines) if order else [lines]:
+        store.store(piece)
+        db.session.commit()

@@ -128,13 +128,13 @@ def _choices() -> dict[str, Any]:
     return {
         "fields": asking.FIELDS, "matches": asking.MATCHES, "joins": asking.JOINS, "direction_words": asking.DIRECTION_WORDS,
         "domain_words": asking.DOMAIN_WORDS, "state_words": asking.STATE_WORDS, "cost_centres": asking.cost_centres(current_user()),
-        "trunks": db.session.execute(select(Trunk.id, Trunk.name).order_by(Trunk.name)).all(), "periods": _periods(), "formats": FORMATS,
+        "trunks": db.session.execute(select(Trunk.id, Trunk.name).order_by(Trunk.name)).all(), "periods": periods(), "formats": FORMATS,
         "more_open": any(request.args.get(name) for name in ("trunk", "extension", "protocol")),
         "title": _("Calls"),
     }
 
 
-def _periods() -> list[tuple[str, dict[str, str]]]:
+def periods() -> list[tuple[str, dict[str, str]]]:
     """(label, filters) of the periods people ask for most."""
     today = datetime.now(asking.zone()).date()
     first = today.replace(day=1)

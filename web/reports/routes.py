@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from appliance.db import db, now
 from appliance.errors import Refused
 from appliance.reports import asked as asking
-from appliance.reports import model
+from appliance.reports import model, visits_asked
 from appliance.reports.calls import Search, piecewise
-from appliance.reports.model import FORMATS, READY, STATES, Report
+from appliance.reports.model import CALLS, FORMATS, READY, STATES, WHATS, Report
 from web import crud
 from web.login import current_user, needs
 
@@ -35,12 +35,16 @@ def rows() -> ResponseReturnValue:
 def _facts() -> dict[str, Any]:
     found = model.of_person(current_user())
     told = [(report, asking_told(report)) for report in found]
-    return {"reports": told, "states": STATES, "formats": FORMATS, "moves": any(not report.is_over for report in found), "kept_days": model.KEPT_DAYS}
+    return {"reports": told, "states": STATES, "formats": FORMATS, "whats": WHATS, "moves": any(not report.is_over for report in found), "kept_days": model.KEPT_DAYS}
 
 
 def asking_told(report: Report) -> str:
     """The filters in one line, as the person could ask them today; what has since been deleted or forbidden is left out."""
     try:
+        if report.what != CALLS:
+            of_visits = visits_asked.read(report.what, report.filters, current_user())
+            told = [("", str(visits_asked.GROUPINGS[report.what][of_visits.by])), *visits_asked.told(of_visits, report.filters)]
+            return " · ".join(f"{label}: {value}" if label else value for label, value in told)
         asked = asking.read(report.filters, current_user())
     except Refused:
         return ""
