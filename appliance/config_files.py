@@ -3,6 +3,7 @@ without a word is a whole file of its own in etc/. What to reload follows from t
 
 from collections.abc import Callable, Collection, Mapping
 
+from appliance.announcements import config as announcements
 from appliance.blacklists import config as blacklists
 from appliance.business_hours import config as business_hours
 from appliance.company import config as company
@@ -37,6 +38,7 @@ FILES: dict[str, Callable[[], str]] = {
     "trunks.extensions.conf": trunks.extensions_conf,
     "queues.extensions.conf": queues.extensions_conf,
     "ivrs.extensions.conf": ivrs.extensions_conf,
+    "announcements.extensions.conf": announcements.extensions_conf,
     "business_hours.extensions.conf": business_hours.extensions_conf,
     "ratings.extensions.conf": ratings.extensions_conf,
     "khomp.conf": trunks.khomp_conf,

@@ -12,7 +12,7 @@ from sqlalchemy import JSON, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from appliance import resource as resources
-from appliance.fields import MISSING, Field, Kind, Lead, LinkedKind, Phone, Reader, is_plain
+from appliance.fields import MISSING, Choice, Field, Kind, Lead, LinkedKind, Phone, Reader, is_plain
 
 _remembered: ContextVar[tuple[str, dict[tuple[str, Any], Any]] | None] = ContextVar("remembered", default=None)
 
@@ -245,6 +245,10 @@ class Rows(Kind):
             for line in stored or []
         ]
 
+    def lines(self, value: Any) -> list[dict[str, Any]]:
+        """An outside value as the lines of a form."""
+        return list(value or [])
+
     def text(self, stored: Any) -> str:
         first = next(iter(self.fields))
         return ", ".join(str(line.get(first) or "…") for line in stored or [])
@@ -275,6 +279,77 @@ class Rows(Kind):
         for line in stored or []:
             for name, spec in self.fields.items():
                 yield from spec.kind.refers(line.get(name))
+
+
+# What a telephone's keys are called in names of form fields and in files: `*` and `#` as people read them.
+KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "*", "#")
+
+
+class Options(Rows):
+    """Key of the telephone → destination. Outside {"1": {"queue": "Loja"}}, stored {"1": "queue:3"}, on the screen lines of both.
+
+    A list of lines is read too, because that is what a browser posts; there a key may stand twice, which is refused.
+    """
+
+    schema = dict[str, Any]
+
+    def __init__(self, key: Field, destination: Field, one: Any) -> None:
+        super().__init__({"key": key, "destination": destination}, one, most=len(KEYS))
+
+    @property
+    def empty(self) -> Any:
+        return {}
+
+    def read(self, value: Any, reader: Reader) -> Any:
+        if isinstance(value, list):
+            return self._read_lines(value, reader)
+        if not isinstance(value, dict):
+            return reader.refuse(_("Write a destination for each key, for example {\"1\": {extension: \"1000\"}}."))
+        stored = {}
+        for key, target in value.items():
+            if str(key) not in KEYS:
+                reader.at(str(key)).refuse(_("“%(key)s” is no key of a telephone: write 0 to 9, * or #.", key=key))
+            elif str(key) in stored:
+                reader.at(str(key)).refuse(_("The key %(key)s stands twice.", key=key))
+            else:
+                stored[str(key)] = self.fields["destination"].read(target, reader.at(str(key)))
+        return _in_key_order(stored)
+
+    def _read_lines(self, value: list[Any], reader: Reader) -> Any:
+        lines = super().read(value, reader) or []
+        stored: dict[str, Any] = {}
+        for index, line in enumerate(lines):
+            if line.get("key") in stored:
+                reader.at(index).at("key").refuse(_("The key %(key)s stands twice.", key=line["key"]))
+            elif line.get("key"):
+                stored[line["key"]] = line.get("destination")
+        return _in_key_order(stored)
+
+    def show(self, stored: Any) -> Any:
+        return {key: self.fields["destination"].kind.show(target) for key, target in (stored or {}).items()}
+
+    def lines(self, value: Any) -> list[dict[str, Any]]:
+        if isinstance(value, dict):
+            return [{"key": key, "destination": target} for key, target in value.items()]
+        return list(value or [])
+
+    def text(self, stored: Any) -> str:
+        return ", ".join(f"{key} {self.fields['destination'].kind.text(target)}" for key, target in (stored or {}).items())
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        for target in (stored or {}).values():
+            yield from self.fields["destination"].kind.refers(target)
+
+
+def _in_key_order(stored: dict[str, Any]) -> dict[str, Any]:
+    """As the keys lie on a telephone, so that the same options are the same text."""
+    return {key: stored[key] for key in KEYS if key in stored}
+
+
+def key_choice() -> Choice:
+    """One key of a telephone."""
+    return Choice({key: key for key in KEYS})
+
 
 
 def part(kind: Kind, label: Any, **say: Any) -> Field:

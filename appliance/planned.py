@@ -3,7 +3,7 @@
 SECTIONS = {
     "moh_classes", "calendar_events",
     "conference_rooms", "scheduled_conferences", "feature_codes", "work_shifts", "time_conditions", "custom_rules",
-    "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
+    "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
 }
 
@@ -14,10 +14,10 @@ KEYS = {  # section (or section.list) → keys
     "users": {"feature_pin", "queues", "supervisor", "work_shift", "team", "avatar"},
 }
 
-CHOICES: dict[str, set[str]] = {}  # field → words; a row with one of these waits as a whole: with another value it would be another thing
+CHOICES: dict[str, set[str]] = {"ivrs.mode": {"advanced"}}  # field → words; a row with one of these waits as a whole: with another value it would be another thing
 
 WORDS = {"users.modules": {
     "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",
 }}
 
-DESTINATIONS = {"voicemail", "conference_room", "announcement", "custom_rule", "time_condition", "callback"}
+DESTINATIONS = {"voicemail", "conference_room", "custom_rule", "time_condition", "callback"}

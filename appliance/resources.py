@@ -1,6 +1,7 @@
 """TABLE of every resource, in menu order. Reading it is reading what can be configured."""
 
 from appliance import resource
+from appliance.announcements import model as announcements
 from appliance.audio_prompts import model as audio_prompts
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
@@ -16,6 +17,7 @@ from appliance.khomp_boards import model as khomp_boards
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
+from appliance.ratings import model as ratings
 from appliance.recording_policy import model as recording_policy
 from appliance.sip import model as sip
 from appliance.trunks import model as trunks
@@ -33,6 +35,8 @@ RESOURCES = [
     internal_routes.resource,
     queues.resource,
     ivrs.resource,
+    announcements.resource,
+    ratings.resource,
     business_hours.resource,
     audio_prompts.resource,
     blacklists.resource,

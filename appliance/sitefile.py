@@ -18,7 +18,7 @@ from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Reader, Words
-from appliance.links import Destination, Reference, References, Rows
+from appliance.links import Destination, Options, Reference, References, Rows
 from appliance.resource import Resource
 from appliance.site_text import VERSION, dump
 from appliance.snapshots import in_dependency_order
@@ -61,12 +61,21 @@ class Document:
 
     def line(self, path: Path) -> int:
         """The line of a key, or of the nearest thing around it."""
+        path = self.known(path)
         while path not in self.lines and path:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def known(self, path: Path) -> Path:
+        """The path with keys that are digits (options of a menu) as keys, not as places in a list."""
+        found: Path = ()
+        for step in path:
+            found = (*found, str(step) if (*found, step) not in self.lines and (*found, str(step)) in self.lines else step)
+        return found
+
     def mistake(self, path: Path, text: str) -> str:
         """“line 12, extensions[0].class: …” """
+        path = self.known(path)
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
         return _("line %(line)s, %(where)s: %(text)s", line=self.line(path), where=where or "?", text=text)
 
@@ -343,7 +352,9 @@ class _Pruning:
 
     def _value(self, values: dict[str, Any], name: str, spec: Field, place: str, path: Path) -> bool:
         kind, value = spec.kind, values[name]
-        if isinstance(kind, Rows) and isinstance(value, list):
+        if isinstance(kind, Options) and isinstance(value, dict):
+            self._options(kind, value, path)
+        elif isinstance(kind, Rows) and isinstance(value, list):
             self._list(value, kind.fields, place, path)
         elif isinstance(kind, Words) and isinstance(value, list):
             self._drop(value, lambda word: word in planned.WORDS.get(place, ()) and word not in kind.labels, path)
@@ -356,6 +367,14 @@ class _Pruning:
         elif isinstance(kind, Destination) and isinstance(value, dict) and len(value) == 1:
             return self._destination(kind, value)
         return True
+
+    def _options(self, kind: Options, value: dict[str, Any], path: Path) -> None:
+        """Keys whose destination is not available."""
+        target = kind.fields["destination"].kind
+        for key, where in list(value.items()):
+            if isinstance(target, Destination) and isinstance(where, dict) and len(where) == 1 and not self._destination(target, where):
+                self._tell((*path, key))
+                del value[key]
 
     def _destination(self, kind: Destination, value: dict[str, Any]) -> bool:
         (type_, target), = value.items()

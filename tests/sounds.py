@@ -2,6 +2,7 @@
 
 import array
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests import media
@@ -29,3 +30,51 @@ def samples(path: Path) -> list[int]:
 def holds(path: Path, frequency: int) -> bool:
     """Whether a tone is heard in an 8 kHz WAV."""
     return media.holds_tone(samples(path), frequency)
+
+
+def library(name: str, frequency: int, seconds: float = 0.5):
+    """A committed sound of the audio library with this tone, made without the worker."""
+    from appliance.audio_prompts import intake
+    from appliance.audio_prompts.model import READY, UPLOADED
+    from appliance.db import db
+    from tests.build import make
+
+    row = make("audio_prompts", name=name)
+    folder = intake.folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{row.id}-{frequency:016x}.wav"
+    tone(path, frequency, seconds=seconds)
+    row.file, row.seconds, row.state, row.source = path.name, seconds, READY, UPLOADED
+    db.session.commit()
+    return row
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A tone a leg heard; instants are monotonic seconds."""
+
+    frequency: int
+    began_at: float
+    ended_at: float
+
+
+def tones_heard(call, frequencies, least_seconds: float = 0.16) -> list[Tone]:
+    """The tones among these that a leg heard, in order; a pause of a quarter of a second between two makes them two."""
+    with call.wire.changed:
+        packets = list(call.media.heard)
+    found: list[Tone] = []
+    for at, kind, payload in packets:
+        block = [media.LINEAR[kind][byte] for byte in payload]
+        frequency = next((one for one in frequencies if media.tone_share(block, one) > 0.7), 0)
+        if not frequency:
+            continue
+        if found and found[-1].frequency == frequency and at - found[-1].ended_at < 0.25:
+            found[-1] = Tone(frequency, found[-1].began_at, at)
+        else:
+            found.append(Tone(frequency, at, at))
+    return [one for one in found if one.ended_at - one.began_at >= least_seconds]
+
+
+def order(call, frequencies) -> list[int]:
+    """Only their frequencies."""
+    return [one.frequency for one in tones_heard(call, frequencies)]

@@ -8,7 +8,7 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "many",
+    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "loops", "many",
     "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
 }
 OVER_TELEPHONY = {"database", "front_door", "paths", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
@@ -19,7 +19,11 @@ SHARED = {"destinations"}  # one step between features: reads rows, is used by t
 REASONABLE = {
     ("blacklists.config", "audio_prompts.files"): "a list's sounds are played from where the library keeps them",
     ("assistant.live", "calls.live"): "channels are named and grouped in one way",
+    ("calls.store", "ratings.record"): "the records of a call say which scores its customer gave",
     ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
+    ("announcements.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
+    ("ivrs.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
+    ("ratings.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",

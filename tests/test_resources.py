@@ -68,8 +68,16 @@ EXAMPLES = {
         {"name": "Suporte", "number": "2500", "business_hours": "Comercial"}, {"description": "Dúvidas"}, ("number", "25a"),
         needs=lambda: make("business_hours", name="Comercial")),
     "ivrs": Example(
-        {"name": "Principal", "number": "3500", "business_hours": "Comercial"}, {"description": "Entrada"}, ("number", "35a"),
-        needs=lambda: make("business_hours", name="Comercial")),
+        {"name": "Principal", "number": "3500", "business_hours": "Comercial", "prompt": "Menu", "dial_extension": True, "attempts": 2,
+         "options": {"1": {"extension": "2001"}, "*": {"hangup": True}}, "default_destination": {"option": "1"}},
+        {"description": "Entrada"}, ("options", {"a": {"hangup": True}}),
+        needs=lambda: (make("business_hours", name="Comercial"), make("audio_prompts", name="Menu", text="Digite um."), make_extension("2001"))),
+    "announcements": Example(
+        {"name": "Fechado", "prompts": ["Menu"], "destination": {"extension": "2001"}}, {"description": "De noite"}, ("prompts", []),
+        needs=lambda: (make("audio_prompts", name="Menu", text="Digite um."), make_extension("2001"))),
+    "ratings": Example(
+        {"name": "Atendente", "prompt": "Menu", "min_score": 1, "max_score": 10, "on_finish": {"hangup": True}}, {"max_score": 5},
+        ("attempts", 0), needs=lambda: make("audio_prompts", name="Menu", text="Dê uma nota.")),
     "business_hours": Example({"name": "Comercial"}, {}, ("name", "x" * 41)),
     "audio_prompts": Example(
         {"name": "Fechado", "text": "Estamos fechados.", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),

@@ -65,7 +65,7 @@ def form_of(fields: dict[str, Field], values: dict[str, Any], prefix: str = "") 
     for name, value in values.items():
         kind, key = fields[name].kind, prefix + name
         if isinstance(kind, Rows):
-            for index, line in enumerate(value):
+            for index, line in enumerate(kind.lines(value)):
                 form |= form_of(kind.fields, line, f"{key}-{index}-")
         elif isinstance(kind, Destination):
             form[f"{key}-type"] = next(iter(value))

@@ -15,7 +15,7 @@ from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Words
-from appliance.links import Destination, Rows
+from appliance.links import Destination, Options, Rows
 from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import store
 from appliance.telephony.difference import FileDifference, difference
@@ -112,6 +112,8 @@ def told(spec: Field | None, value: Any) -> str:
     kind = spec.kind if spec else None
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(kind, Options) and isinstance(value, dict):
+        return " · ".join(f"{key}: {told(kind.fields['destination'], target)}" for key, target in value.items())
     if isinstance(kind, Rows) and isinstance(value, list):
         return " · ".join(_line(kind, one) for one in value)
     if isinstance(kind, Destination) and isinstance(value, dict):

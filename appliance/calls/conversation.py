@@ -95,6 +95,12 @@ class Conversation:
         rung = [leg for leg in self.legs.people if leg.is_dialled and leg is not self.caller]
         return rung[-1] if rung and not self.talks else None
 
+    @property
+    def told_protocol(self) -> str:
+        """The number the dialplan gave this conversation by the company's own format, "" when it has none."""
+        told = [str(line.extra.get("extra", "")) for _at, line in self.told("BENTEVI_PROTOCOL", of=self.caller)]
+        return next((number for number in told if re.fullmatch(r"[0-9]{1,30}", number)), "")
+
     # -- numbers
 
     @cached_property

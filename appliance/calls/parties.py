@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from appliance.announcements.model import Announcement
 from appliance.blacklists.model import Blacklist
 from appliance.calls.model import Call, CallStep
 from appliance.calls.record import Here
@@ -18,12 +19,13 @@ from appliance.internal_routes.model import InternalRoute
 from appliance.ivrs.model import Ivr
 from appliance.outbound_routes.model import OutboundRoute
 from appliance.queues.model import Queue
+from appliance.ratings.model import Rating
 from appliance.resource import SINGLE_ID
 from appliance.trunks.model import Trunk
 
 MODELS: dict[str, Any] = {
     "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
-    "queues": Queue, "ivrs": Ivr,
+    "queues": Queue, "ivrs": Ivr, "announcements": Announcement, "ratings": Rating,
 }
 Key = tuple[str, int]
 

@@ -31,7 +31,7 @@ def record_call(lines: Iterable[Line], here: Here = BRAZIL, cut_at: float | None
     """
     talk = Conversation(lines, here, cut_at)
     call = Call(
-        node=talk.node, linkedid=talk.linkedid, protocol=protocol(talk.linkedid, here.timezone), state=talk.state, is_cut=talk.is_cut,
+        node=talk.node, linkedid=talk.linkedid, protocol=talk.told_protocol or protocol(talk.linkedid, here.timezone), state=talk.state, is_cut=talk.is_cut,
         direction=talk.direction, started_at=moment(talk.started_at), answered_at=moment_or_none(talk.answered_at),
         ended_at=moment_or_none(talk.ended_at), from_number=talk.from_number, from_name=talk.from_name,
         from_extension_id=_extension_of(talk.caller), to_number=talk.to_number, to_name="", reached_number=talk.reached_number,

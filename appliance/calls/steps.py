@@ -18,9 +18,11 @@ from appliance.calls.model import (
     END,
     FAILED,
     HOLD,
+    IVR,
     NO_ANSWER,
     PARK,
     PICKUP,
+    RATING,
     REFUSAL,
     RING,
     ROUTE,
@@ -42,7 +44,7 @@ _CAUSE_RESULTS = {17: BUSY, 26: ELSEWHERE, 3: UNAVAILABLE, 20: UNAVAILABLE} | di
 def steps(talk: Conversation) -> Iterator[CallStep]:
     """All of them, one question after the other."""
     makers: list[Callable[[Conversation], Iterator[CallStep]]] = [
-        _arrived, _routes, _destinations, _queues, _trunks, _rings_of, _pickups, _answers, _rooms,
+        _arrived, _routes, _destinations, _ivrs, _ratings, _queues, _trunks, _rings_of, _pickups, _answers, _rooms,
         _holds, _transfers, _parks, _refusals, _ended,
     ]  # fmt: skip
     for maker in makers:
@@ -78,6 +80,22 @@ def _destinations(talk: Conversation) -> Iterator[CallStep]:
     for at, line in talk.told("BENTEVI_DESTINATION"):
         word, row_id, number, _more = row_of(line)
         yield _made(DESTINATION, at, word=word, row_id=row_id or None, number=number)
+
+
+def _ivrs(talk: Conversation) -> Iterator[CallStep]:
+    """What came of each question of a menu: the key as `result`, else timeout, invalid, attempts, or extension with its number."""
+    for at, line in talk.told("BENTEVI_IVR"):
+        row_id, outcome, number = (*str(line.extra.get("extra", "")).split(" "), "", "")[:3]
+        if row_id.isdigit():
+            yield _made(IVR, at, word="ivrs", row_id=int(row_id), number=number, result=outcome)
+
+
+def _ratings(talk: Conversation) -> Iterator[CallStep]:
+    """Each answer to a rating: the score as `result`, else none."""
+    for at, line in talk.told("BENTEVI_RATING"):
+        row_id, score = (*str(line.extra.get("extra", "")).split(" "), "")[:2]
+        if row_id.isdigit():
+            yield _made(RATING, at, word="ratings", row_id=int(row_id), result=score)
 
 
 def _trunks(talk: Conversation) -> Iterator[CallStep]:

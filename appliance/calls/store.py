@@ -14,8 +14,9 @@ from appliance.calls.legs import ROOM_APPS, base_shift
 from appliance.calls.lines import CDR, CEL, QUEUE, Line, parse
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import AsteriskBoot, QueueEvent, RecordChannel, RecordLine
-from appliance.calls.record import Here, record_call
+from appliance.calls.record import Here, protocol, record_call
 from appliance.db import Base, db
+from appliance.ratings import record as ratings
 from appliance.recordings import record as recordings
 from appliance.recordings.model import Recording
 
@@ -239,8 +240,11 @@ def _build(homes: list[Home], here: Here, cut_at: float | None) -> None:
             home.call = call
         else:
             _replace(home.call, call)
+            if call.protocol != protocol(call.linkedid, here.timezone):  # of the company's own format, and told after the first line
+                home.call.protocol = call.protocol
     _write_steps([(home.call.id, call) for home, call in built if home.call])
     visit_rows.write([(home.call, call, [home.call.id, *(one.id for one in home.absorbed)]) for home, call in built if home.call], visits)
+    ratings.keep((home.call.id, home.call.protocol, call) for home, call in built if home.call)
     for home in changed:
         _take_over(home)
         _tell_recordings(home)

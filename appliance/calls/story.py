@@ -13,9 +13,11 @@ from appliance.calls.model import (
     DESTINATION,
     END,
     HOLD,
+    IVR,
     PARK,
     PICKUP,
     QUEUE,
+    RATING,
     REFUSAL,
     RING,
     ROUTE,
@@ -46,6 +48,12 @@ REASONS = {
     "trunk busy": _l("the called number is busy"), "trunk failure": _l("the trunk could not connect"), "trunk trunk_limit": _l("the trunk has no free line"),
     "trunk other": _l("the far side did not connect"),
 }  # fmt: skip
+
+# What came of a menu's question when no option was pressed.
+MENU_ENDS = {
+    "timeout": _l("In menu %(name)s nothing was pressed."), "invalid": _l("In menu %(name)s a key was pressed that is no option."),
+    "attempts": _l("In menu %(name)s all attempts are used up."), "extension": _l("In menu %(name)s the extension %(number)s was dialled."),
+}
 
 Sentence = tuple[datetime, str]
 
@@ -86,6 +94,10 @@ def _template(step: CallStep) -> str:
         return _("%(who)s transferred the call to %(number)s without asking there.")
     if step.kind == REFUSAL and step.word == "blacklists":
         return _("Refused by blacklist %(name)s: the number is withheld.") if step.result == "withheld" else _("Refused by blacklist %(name)s.")
+    if step.kind == IVR:
+        return str(MENU_ENDS.get(step.result) or _("In menu %(name)s the key %(result)s was pressed."))
+    if step.kind == RATING and step.result == "none":
+        return _("Asked for the rating %(name)s, the caller gave no score.")
     if step.kind == END and step.detail.get("cause"):
         return _("Ended by: %(side)s, %(cause)s.")
     texts = {
@@ -100,6 +112,7 @@ def _template(step: CallStep) -> str:
         PARK: _("%(who)s parks the call for %(seconds)s s: %(result)s."),
         CONFERENCE: _("%(who)s is in the conference for %(seconds)s s."),
         QUEUE: _("It waits in queue %(name)s for %(seconds)s s: %(result)s."),
+        RATING: _("The caller gave %(result)s in the rating %(name)s."),
         REFUSAL: _("It is not connected: %(reason)s."),
         END: _("Ended by: %(side)s."),
     }

@@ -10,10 +10,19 @@ from stdnum.br import cnpj as stdnum_cnpj
 from appliance.db import Base
 from appliance.dialing_profiles.model import DialingProfile
 from appliance.errors import Refused
-from appliance.fields import Boolean, Choice, Name, Numbers, Pattern, Text, Whole, field
+from appliance.fields import Boolean, Choice, Name, Numbers, Pattern, Text, Whole, Words, field
 from appliance.links import Reference
 from appliance.numbers import AREA_CODES, COUNTRY
 from appliance.resource import Resource
+
+# The pieces of a protocol number (CFG-08), as STRFTIME writes them; the sequence is counted.
+SEQUENCE = "sequence"
+PROTOCOL_PARTS = {
+    "year": _l("year (2030)"), "short_year": _l("year, two digits (30)"), "month": _l("month"), "day": _l("day"), SEQUENCE: _l("sequence"),
+}
+NEVER = "never"
+RESTARTS = {"daily": _l("every day"), "monthly": _l("every month"), "yearly": _l("every year"), NEVER: _l("never")}
+_TOLD_BY = {"daily": ("year", "month", "day"), "monthly": ("year", "month"), "yearly": ("year",), NEVER: ()}  # what tells one count from the next
 
 EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
 
@@ -77,6 +86,18 @@ class Company(Base):
         Whole(0, 100000), _l("Overflow calls per day"), default=200,
         help=_l("At most so many calls to outside telephones a day that nobody dials; guards your bill."),
     )
+    protocol_format: Mapped[list[str]] = field(
+        Words(PROTOCOL_PARTS, most=4), _l("Protocol number"), optional=True, default=list, also="Formato do protocolo Protocolo de ligação",
+        help=_l("What each call is numbered with, in this order; calls keep the number they have. Nothing chosen: date, time and the "
+                "exchange's own count."),
+    )
+    protocol_digits: Mapped[int] = field(
+        Whole(4, 10), _l("Digits of the sequence"), default=6, also="Protocolo dígitos da sequência", help=_l("Filled with zeros in front: 6 gives 000001."),
+    )
+    protocol_restart: Mapped[str] = field(
+        Choice(RESTARTS), _l("The sequence begins again"), default="daily", also="Protocolo reinício da sequência",
+        help=_l("From 1. The parts of the date must tell one count from the next, so that no number comes twice."),
+    )
     apply_on_save: Mapped[bool] = field(
         Boolean(), _l("Apply on each save"), default=False, help=_l("Every saved change goes into force at once."),
     )
@@ -109,16 +130,29 @@ class Company(Base):
         bare = self.canary_number.removeprefix(self.external_line_prefix)
         if {self.canary_number, bare} & set(self.emergency_numbers):
             raise Refused(_("A test call never goes to an emergency number."), field="canary_number")
+        self._check_protocol()
         missing = {"190", "192", "193"} - set(self.emergency_numbers)
         if missing:
             raise Refused(_("%(numbers)s must stay in the list.", numbers=", ".join(sorted(missing))), field="emergency_numbers")
+
+    def _check_protocol(self) -> None:
+        """No two calls bear the same number."""
+        parts = ["year" if part == "short_year" else part for part in self.protocol_format or ()]
+        if not parts:
+            return
+        if SEQUENCE not in parts:
+            raise Refused(_("Without the sequence two calls would bear the same number. Add it."), field="protocol_format")
+        lacking = [PROTOCOL_PARTS[part] for part in _TOLD_BY[self.protocol_restart] if part not in parts]
+        if lacking:
+            raise Refused(_("A sequence that begins again like this needs in the number: %(parts)s. Else numbers would come twice.",
+                            parts=", ".join(map(str, lacking))), field="protocol_format")
 
 
 resource = Resource(
     Company, word="company", label=_l("Company"), one=_l("company"), group="system", icon="building", single=True,
     tabs={_l("Company"): ["name", "cnpj", "contact", "area_code", "country_code", "cnl", "timezone", "language"],
           _l("Calls"): ["external_line_prefix", "emergency_numbers", "overflow_profile", "overflow_international",
-                        "overflow_calls_per_day"],
+                        "overflow_calls_per_day", "protocol_format", "protocol_digits", "protocol_restart"],
           _l("Applying"): ["apply_on_save", "canary_number", "canary_extension"]},
     also="Empresa Configurações Parâmetros DDD Cód. Funcionalidades",
 )

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from appliance.business_hours.model import BusinessHours
 from appliance.db import Base
 from appliance.fields import DialNumber, Name, Text, field
-from appliance.links import Reference
+from appliance.links import Reference, References
 from appliance.resource import Resource
 
 
@@ -25,6 +25,11 @@ class Queue(Base):
         help=_l("When it takes calls. Nothing chosen: always."),
     )
 
+    ratings: Mapped[list[int]] = field(
+        References("ratings"), _l("Ratings"), optional=True, default=list, also="Avaliações de atendimento pesquisa de satisfação",
+        help=_l("Asked of the caller one after the other when the member has hung up. Nothing chosen: the call ends then."),
+    )
+
     business_hours: Mapped[BusinessHours | None] = relationship()
 
     def numbers(self) -> list[str]:
@@ -35,7 +40,7 @@ class Queue(Base):
 resource = Resource(
     Queue, word="queues", label=_l("Queues"), one=_l("queue"), new=_l("New queue"), key="name", group="telephony", icon="users-group",
     columns=["name", "number", "business_hours"], search=["name", "number"], filters=["business_hours"],
-    tabs={_l("General"): ["name", "number", "description", "business_hours"]}, destination="queue",
+    tabs={_l("General"): ["name", "number", "description", "business_hours", "ratings"]}, destination="queue",
     empty=_l("A queue holds callers until one of its members answers. Create one and choose its members."),
     also="Filas fila serviço departamento grupo",
 )

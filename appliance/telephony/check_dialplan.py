@@ -12,7 +12,7 @@ from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
 
 # application → number of the argument that names sounds, joined with &.
-SOUNDS = {"playback": 0, "background": 0, "controlplayback": 0, "read": 1, "authenticate": -1, "playlist": 0}
+SOUNDS = {"playback": 0, "background": 0, "controlplayback": 0, "read": 1, "readexten": 1, "authenticate": -1, "playlist": 0}
 _DYNAMIC = re.compile(r"\$[{\[]")
 _FUNCTION = re.compile(r"\$\{([A-Za-z0-9_]+)\(")
 _ASSIGNED_FUNCTION = re.compile(r"\s*_*([A-Z][A-Z0-9_]*)\(")
