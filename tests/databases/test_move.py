@@ -51,6 +51,7 @@ def test_killed_at_any_point_the_home_is_whole_and_the_next_run_begins_anew(fill
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_killed_at_more_points(filled, new_address):
     killed_all_the_way(filled, new_address(), MORE_POINTS)
     killed_all_the_way(filled, "sqlite", MORE_POINTS)
@@ -58,6 +59,7 @@ def test_killed_at_more_points(filled, new_address):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_killed_at_a_hundred_moments_the_home_is_whole(filled, new_address):
     """Moments spread over the whole run, the switch included; each run begins where the last one left the home."""
     before, kinds = filled.held(), set()
@@ -87,6 +89,7 @@ with app.bare_app().app_context():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_a_hundred_thousand_calls_go_and_come_back_in_little_memory(new_address, tmp_path):
     """Counts and digests of every table on both sides; the memory does not grow with the rows."""
     home = Filled(tmp_path / "home", MANY)

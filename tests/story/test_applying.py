@@ -68,7 +68,7 @@ def test_a_registered_phone_does_not_make_its_own_change_look_wrong(pbx, phone):
     assert re.search(r"max_contacts +: 3", pbx.ask("pjsip show aor 1000"))
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [8, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_random_edits_load_without_error_under_a_call(pbx, phone, carrier, count):
     """SYS-17: files always load, a bad edit leaves the former files, and the call that is up hears everything."""
     rng = random.Random(17)

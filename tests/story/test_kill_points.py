@@ -86,7 +86,7 @@ def exchange(pbx, carla):
     return trunk
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_killed_at_every_point_of_an_apply(pbx, carla, exchange, times):
     """Each rename, reload and commit, before and after; what was reached is printed."""
     reached: dict[str, int] = {}

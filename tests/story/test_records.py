@@ -136,6 +136,7 @@ def test_two_hundred_calls_are_stored_once_while_processes_are_killed(pbx, group
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7200)
 def test_five_thousand_calls_are_stored_once_while_processes_are_killed(pbx, groups):
     """Design §8, the heavy proof."""
     assert run(groups, pbx, scenes=78, rounds=8) == []
