@@ -25,6 +25,7 @@ from appliance.queues.model import Queue
 from appliance.reports import asked as asking
 from appliance.reports.asked import EXACT
 from appliance.reports.calls import Run, holds, hour_of, in_session
+from appliance.reports.columns import duration
 from appliance.reports.model import IVRS, QUEUES
 from appliance.reports.visits_asked import BY_AGENT, BY_DAY, BY_HOUR, BY_IVR, BY_QUEUE, VisitsAsked
 
@@ -98,6 +99,11 @@ class Figures:
     def speed_of_answer_ms(self) -> int | None:
         """ASA as the source defines it: all the time everybody waited in the queue / answered."""
         return _mean(self.wait_ms, self.answered_count)
+
+    def shown(self, name: str) -> Any:
+        """What stands in a column: nothing where no call could have had a time."""
+        value = getattr(self, name)
+        return None if name.endswith("_ms") and not self.answered_count and not value else value
 
     def take(self, values: Iterable[Any]) -> None:
         """Add a row of sums, in the order of visit_totals.COLUMNS."""
@@ -358,9 +364,9 @@ def whole_seconds(value: int) -> str:
     return milliseconds(value + 500)[:-4]
 
 
-def written(asked: VisitsAsked) -> Callable[[str, Any], str]:
-    """How a value of a column stands on the screen and in files; nothing is a dash."""
-    time = milliseconds if asked.what == IVRS else whole_seconds
+def written(asked: VisitsAsked, *, in_file: bool = False) -> Callable[[str, Any], str]:
+    """How a value of a column stands on the screen (1:31) and in files (00:01:31); nothing is a dash."""
+    time = milliseconds if asked.what == IVRS else whole_seconds if in_file else (lambda value: duration((value + 500) // 1000))
 
     def text(kind: str, value: Any) -> str:
         if value is None:
