@@ -113,10 +113,6 @@ class CallStep(Base):
 
 # How a visit of a queue ended. Only a CLOSED one was never offered to the queue's members.
 ABANDONED, TIMEOUT, KEY, FULL, NO_AGENTS, NOT_TAKEN = "abandoned", "timeout", "key", "full", "no_agents", "not_taken"
-VISIT_OUTCOMES = {
-    ANSWERED: _l("answered"), ABANDONED: _l("abandoned"), TIMEOUT: _l("waited too long"), KEY: _l("left by a key"), FULL: _l("queue full"),
-    NO_AGENTS: _l("nobody logged in"), NOT_TAKEN: _l("not taken"), CLOSED: _l("out of hours"),
-}
 WENT_ON, ENDED = "went_on", "ended"  # of an IVR, beside ABANDONED and CLOSED: to another destination, or the exchange hung up
 
 

@@ -7,6 +7,7 @@ telephone, from the visits themselves. A visit counts in the hour its call began
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from appliance.queues.model import Queue
 from appliance.reports import asked as asking
 from appliance.reports.asked import EXACT
 from appliance.reports.calls import Run, holds, hour_of, in_session
+from appliance.reports.columns import duration
 from appliance.reports.model import IVRS, QUEUES
 from appliance.reports.visits_asked import BY_AGENT, BY_DAY, BY_HOUR, BY_IVR, BY_QUEUE, VisitsAsked
 
@@ -98,6 +100,11 @@ class Figures:
     def speed_of_answer_ms(self) -> int | None:
         """ASA as the source defines it: all the time everybody waited in the queue / answered."""
         return _mean(self.wait_ms, self.answered_count)
+
+    def shown(self, name: str) -> Any:
+        """What stands in a column: nothing where no call could have had a time."""
+        value = getattr(self, name)
+        return None if name.endswith("_ms") and not self.answered_count and not value else value
 
     def take(self, values: Iterable[Any]) -> None:
         """Add a row of sums, in the order of visit_totals.COLUMNS."""
@@ -204,8 +211,8 @@ class Search:
     # ------------------------------------------------------------------------------------------------------- the database
 
     def _gathered(self) -> dict[Any, Figures]:
-        """Key of a group (an id, or the beginning of an hour) → its figures."""
-        asked, found = self.asked, dict[Any, Figures]()
+        """Key of a group (an id, a day, an hour of the day) → its figures."""
+        asked, found = self.asked, dict[Any, list[Any]]()
         begin, finish = _whole_hours(asked.start, asked.end)
         if asked.numbers or begin >= finish:
             begin = finish = asked.end
@@ -215,11 +222,27 @@ class Search:
                     self._take(found, statement)
         if begin < finish:
             self._take(found, self._rolled_up(begin, finish))
-        return found
+        figures = {key: Figures() for key in found}
+        for key, values in found.items():
+            figures[key].take(values)
+        return figures
 
-    def _take(self, found: dict[Any, Figures], statement: Any) -> None:
+    def _take(self, found: dict[Any, list[Any]], statement: Any) -> None:
+        """Gather rows of sums; there may be a hundred thousand hours, so plain lists are added and nothing else is made of each."""
+        key_of, sums = self._key_of(), len(SUMS)
         for key, *values in self.run(statement):
-            found.setdefault(_instant(key) if self.asked.by in (BY_DAY, BY_HOUR) else int(key or 0), Figures()).take(values)
+            group = key_of(key)
+            old = found.get(group)
+            found[group] = values if old is None else [*map(add, old[:sums], values[:sums]), *map(max, old[sums:], values[sums:])]
+
+    def _key_of(self) -> Callable[[Any], Any]:
+        """Which group a row of sums belongs to."""
+        zone, by = ZoneInfo(self.asked.zone), self.asked.by
+        if by == BY_DAY:
+            return lambda hour: _instant(hour).astimezone(zone).date()
+        if by == BY_HOUR:
+            return lambda hour: _instant(hour).astimezone(zone).hour
+        return lambda row_id: row_id or 0
 
     def _from_rows(self, start: datetime, end: datetime) -> Iterator[Any]:
         for table, sums in ((QueueVisit, visit_totals.queue_sums()), (IvrVisit, visit_totals.ivr_sums())):
@@ -261,23 +284,18 @@ class Search:
 
     # -------------------------------------------------------------------------------------------------------------- rows
 
-    def _days(self, found: dict[datetime, Figures]) -> list[Line]:
+    def _days(self, found: dict[Any, Figures]) -> list[Line]:
         zone = ZoneInfo(self.asked.zone)
         first, last = (moment.astimezone(zone).date() for moment in (self.asked.start, self.asked.end - timedelta(microseconds=1)))
-        lines = {day: Line(f"{day:%Y-%m-%d}", f"{day:%d/%m/%Y}", Figures()) for day in (
-            first + timedelta(days=number) for number in range((last - first).days + 1))}  # fmt: skip
-        for hour, figures in found.items():
-            day = max(first, min(last, hour.astimezone(zone).date()))  # of a zone with half hours, an hour may begin the day before
-            lines[day].figures.take(figures.sums())
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        lines = {day: Line(f"{day:%Y-%m-%d}", f"{day:%d/%m/%Y}", Figures()) for day in days}
+        for day, figures in found.items():
+            lines[max(first, min(last, day))].figures.take(figures.sums())  # in a zone with half hours, an hour may begin the day before
         return list(lines.values())
 
-    def _hours(self, found: dict[datetime, Figures]) -> list[Line]:
+    def _hours(self, found: dict[Any, Figures]) -> list[Line]:
         """The hours of the day, each with the sum over all days of the search."""
-        zone = ZoneInfo(self.asked.zone)
-        lines = [Line(str(hour), _("%(hour)s h", hour=hour), Figures()) for hour in range(24)]
-        for hour, figures in found.items():
-            lines[hour.astimezone(zone).hour].figures.take(figures.sums())
-        return lines
+        return [Line(str(hour), _("%(hour)s h", hour=hour), found.get(hour, Figures())) for hour in range(24)]
 
     def _named(self, found: dict[int, Figures]) -> list[Line]:
         """Queues, IVRs or agents by name; what has none stands at the end."""
@@ -358,9 +376,9 @@ def whole_seconds(value: int) -> str:
     return milliseconds(value + 500)[:-4]
 
 
-def written(asked: VisitsAsked) -> Callable[[str, Any], str]:
-    """How a value of a column stands on the screen and in files; nothing is a dash."""
-    time = milliseconds if asked.what == IVRS else whole_seconds
+def written(asked: VisitsAsked, *, in_file: bool = False) -> Callable[[str, Any], str]:
+    """How a value of a column stands on the screen (1:31) and in files (00:01:31); nothing is a dash."""
+    time = milliseconds if asked.what == IVRS else whole_seconds if in_file else (lambda value: duration((value + 500) // 1000))
 
     def text(kind: str, value: Any) -> str:
         if value is None:

@@ -28,11 +28,11 @@ DAY_MS = 86_400_000
 def csv_pieces(asked: VisitsAsked, run: Run) -> Iterator[bytes]:
     """The file line by line: `;`, UTF-8 with BOM, CRLF, decimal commas. Everything is asked of the database before the first piece."""
     lines = Search(asked, run).lines()
-    shown, write = visits.columns(asked), visits.written(asked)
+    shown, write = visits.columns(asked), visits.written(asked, in_file=True)
     head = [str(visits.HEADS[asked.by]), *(f"{label} (%)" if kind == SHARE and "%" not in str(label) else str(label) for _n, label, kind, _h in shown)]
 
     def text(line: Line) -> bytes:
-        values = [_csv_value(write, kind, getattr(line.figures, name)) for name, _label, kind, _help in shown]
+        values = [_csv_value(write, kind, line.figures.shown(name)) for name, _label, kind, _help in shown]
         return (";".join([cells.cell(line.label), *values]) + "\r\n").encode()
 
     def pieces() -> Iterator[bytes]:
@@ -68,7 +68,7 @@ def write_xlsx(asked: VisitsAsked, path: Path, run: Run) -> int:
             is_total = number > len(lines)
             sheet.write_string(number, 0, line.label, book.add_format({"bold": is_total}))
             for place, (name, _label, kind, _help) in enumerate(shown, 1):
-                value = getattr(line.figures, name)
+                value = line.figures.shown(name)
                 if value is not None:
                     sheet.write_number(number, place, value if kind in (COUNT, SHARE) else value / DAY_MS, formats[place - 1][is_total])
         sheet.freeze_panes(1, 1)

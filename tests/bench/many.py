@@ -34,7 +34,7 @@ def many_calls(count: int, start: datetime, days: int, seed: int = 1) -> None:
             one = sums.setdefault(key, [0] * 5)
             for place, value in enumerate((1, row["wait_seconds"], row["ring_seconds"], row["talk_seconds"], row["hold_seconds"])):
                 one[place] += value
-        _write(Call.__table__, columns, piece)
+        write(Call.__table__, columns, piece)
         db.session.commit()
     hours: dict[tuple[Any, ...], list[int]] = {}
     for key, values in sums.items():
@@ -43,14 +43,14 @@ def many_calls(count: int, start: datetime, days: int, seed: int = 1) -> None:
         names = [column.name for column in table.columns]
         rolled = [dict(zip(names, (*key, *values), strict=True)) for key, values in kept.items()]
         for place in range(0, len(rolled), PIECE):
-            _write(table, names, rolled[place:place + PIECE])
+            write(table, names, rolled[place:place + PIECE])
         db.session.commit()
     for index in indexes:
         index.create(db.session.connection())
         db.session.commit()
 
 
-def _write(table: Any, names: list[str], rows: list[dict[str, Any]]) -> None:
+def write(table: Any, names: list[str], rows: list[dict[str, Any]]) -> None:
     """PostgreSQL by COPY; SQLite by its own executemany: both several times faster than through SQLAlchemy."""
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":

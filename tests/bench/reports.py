@@ -21,11 +21,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, text
 
 from appliance import settings
-from appliance.calls import totals
+from appliance.calls import totals, visit_totals
 from appliance.calls.model import Call, CallStep
 from appliance.db import db
 from tests.bench.machine import figure, percentile, report
 from tests.bench.many import CENTRES, EXTENSIONS, many_calls
+from tests.bench.many_visits import IVRS, QUEUES, many_visits
 from tests.bench.product import product
 from tests.postgresql import server
 
@@ -82,11 +83,16 @@ def measure(machine: settings.Settings, kind: str, size: int) -> list[dict[str, 
     _rows()
     many_calls(size, START, DAYS)
     found = [figure(f"{name}_fill", time.perf_counter() - began, "s")]
+    began = time.perf_counter()
+    many_visits()
+    found.append(figure(f"{name}_fill_visits", time.perf_counter() - began, "s"))
     if kind == "postgresql":
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
     rolled = db.session.scalar(select(func.count()).select_from(totals.CallTotal))
     found.append(figure(f"{name}_roll_up_rows_per_call_ratio", (rolled or 0) / size, ""))
+    for table, what in ((visit_totals.VisitTotal, "visit_totals"), (visit_totals.VisitHour, "visit_hours")):
+        found.append(figure(f"{name}_{what}_rows_per_call_ratio", (db.session.scalar(select(func.count()).select_from(table)) or 0) / size, ""))
     call = _with_steps()
     db.session.remove()
     client = _browser(create_app())
@@ -105,6 +111,10 @@ def _rows() -> None:
         TABLE["cost_centres"].create({"name": f"Centro {number}"})
     for number in (1, 2, 3):
         TABLE["trunks"].create({"name": f"Operadora {number}", "host": "127.0.0.1", "port": 5070 + number, "qualify": False})
+    for number in range(1, QUEUES + 1):
+        TABLE["queues"].create({"name": f"Fila {number}", "number": str(8000 + number)})
+    for number in range(1, IVRS + 1):
+        TABLE["ivrs"].create({"name": f"URA {number}", "number": str(8100 + number)})
     db.session.commit()
 
 
@@ -159,6 +169,15 @@ def _asked(call: Call) -> dict[str, list[str]]:
         "deep_page": [f"{all_of_it}&older={int((START + timedelta(days=n * 300)).timestamp() * 1e6)}-1" for n in (1, 2, 3)],
     }
     found = {what: [f"/calls?report=1&{query}" for query in queries] for what, queries in pages.items()}
+    visits = {
+        "queues_month": [f"/queue_reports?{month}" for month in months], "queues_by_day_of_a_year": [f"/queue_reports?{year}&by=day"],
+        "queues_by_hour_of_three_years": [f"/queue_reports?{all_of_it}&by=hour"], "queues_three_years": [f"/queue_reports?{all_of_it}"],
+        "ivrs_three_years": [f"/ivr_reports?{all_of_it}"], "ivrs_by_agent_of_a_month": [f"/ivr_reports?{month}&by=agent" for month in months],
+        "ivrs_by_agent_of_three_years": [f"/ivr_reports?{all_of_it}&by=agent"],
+        "queues_of_a_number_three_years": [f"/queue_reports?{all_of_it}&number={number}&match=exact"],
+        "queues_of_a_number_partial_month": [f"/queue_reports?{month}&number={number[-8:]}" for month in months[:5]],
+    }
+    found |= {what: [f"{address}&report=1" for address in addresses] for what, addresses in visits.items()}
     return found | {"story": [f"/calls/{call.id}"], "by_protocol": [f"/search?q={call.protocol}"], "by_number_in_the_head": [f"/search?q={number}"]}
 
 

@@ -7,11 +7,13 @@ from sqlalchemy import func, select
 
 from appliance.calls import store, visit_rows, visit_totals
 from appliance.calls.model import Call, IvrVisit, QueueVisit
+from appliance.calls.record import record_call
 from appliance.calls.visit_totals import COLUMNS, HOUR_KEYS, KEYS, VisitHour, VisitTotal
 from appliance.db import db
 from tests.build import change
 from tests.reports.conftest import TEN, stored
 from tests.scripted import Scripted
+from tests.test_call_records import HERE, captured
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -194,6 +196,25 @@ def test_the_longest_of_an_hour_is_looked_for_again_when_it_changes(place):
 def late_lines(*lines):
     """Lines of calls that are stored already."""
     return type("Late", (), {"lines": list(lines)})
+
+
+@pytest.mark.parametrize(("name", "queues", "ivrs"), [
+    ("queue_through_ivr", [(1, "answered", 819, 1406, "1001", False, 1, "")], [(1, "went_on", 1)]),
+    ("ivr_abandoned", [], [(1, "abandoned", None)]),
+    ("queue_overflow", [(1, "timeout", 4002, 0, "", False, None, "queues"), (2, "answered", 7, 713, "1002", False, None, "")], []),
+    ("queue_blind_to_queue", [(1, "answered", 2, 704, "1001", True, None, ""), (2, "answered", 4, 704, "1002", False, None, "")], []),
+    ("queue_nobody_there", [(3, "no_agents", 1, 0, "", False, None, "")], []),
+    ("queue_attended_to_queue", [(1, "answered", 3, 1930, "1001", True, None, ""), (2, "answered", 4, 1914, "1002", False, None, "")], []),
+])  # fmt: skip
+def test_the_visits_in_lines_of_a_real_asterisk(name, queues, ivrs):
+    """REP-16, REP-27: in any order, each line once or twice."""
+    lines = captured(name)
+    for seed in range(10):
+        dice = random.Random(seed)
+        call = record_call(dice.sample(lines, len(lines)) + dice.sample(lines, 3), HERE)
+        assert [(visit.queue_id, visit.outcome, visit.wait_ms, visit.talk_ms, visit.member_number, visit.is_transferred, visit.ivr_id,
+                 visit.next_word) for visit in call.queue_visits] == queues  # fmt: skip
+        assert [(visit.ivr_id, visit.outcome, visit.queue_id) for visit in call.ivr_visits] == ivrs
 
 
 def test_a_call_that_lasts_has_no_visit_yet(place):
