@@ -50,13 +50,14 @@ from web.calls import routes as calls
 from web.imports import api as imports_api
 from web.imports import routes as imports
 from web.limits import limiter
+from web.ratings import routes as ratings
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
 
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, ratings.pages, ratings.api, recordings.pages, imports.pages, imports_api.pages,
     blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
 ]
 

@@ -29,6 +29,7 @@ PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
+    Page("rating_scores", _l("Scores"), "/rating_scores", "star", "reports", "Notas avaliações de atendimento pesquisa de satisfação média"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),
     Page("jobs", _l("Jobs"), "/jobs", "list", "system", "Trabalhos tarefas fila de espera erros"),
