@@ -57,7 +57,7 @@ def chain(sounds):
 
 def test_three_ratings_in_a_chain_after_an_answered_call_through_a_menu(pbx, phone, carrier, chain):
     """SVY-01, SVY-02, SVY-06, SVY-08, SVY-13: three scores for one protocol; not asked without it, nor when the customer hangs up first."""
-    ana = make_extension("1001", name="Ana")
+    ana, bruno = make_extension("1001", name="Ana"), make_extension("1002", name="Bruno")
     make_trunk("Operadora", carrier.port)
     common = {"prompt": "menu", "options": {"1": {"extension": "1001"}}}
     make("ivrs", name="Com pesquisa", number="3000", rating="Atendente", **common)
@@ -65,7 +65,7 @@ def test_three_ratings_in_a_chain_after_an_answered_call_through_a_menu(pbx, pho
     make_inbound_route("Entrada", "Operadora", {"mask": "4830130001", "destination": {"ivr": "Com pesquisa"}},
                        {"mask": "4830130002", "destination": {"ivr": "Sem pesquisa"}})
     pbx.apply()
-    handset = phone(ana)
+    handset, other = phone(ana), phone(bruno)
 
     def talk(number, caller):
         call = carrier.call(number, caller=caller)
@@ -99,9 +99,20 @@ def test_three_ratings_in_a_chain_after_an_answered_call_through_a_menu(pbx, pho
     hears(call, [AGENT])
     call.hang_up()
 
+    call, there = talk("4830130001", "4899990005")  # transferred: whoever spoke last is rated
+    there.transfer("1002")
+    there = other.answer()
+    assert call.talks_with(there)
+    there.hang_up()
+    hears(call, [AGENT])
+    call.press("2")
+    hears(call, [AGENT, THANKS, PRODUCT])
+    call.hang_up()
+
     stored = {one.from_number: one for one in wait_recorded()}
-    assert scores() == [("Atendente", 5), ("Produto", 3), ("Empresa", 1), ("Atendente", None)]
-    first = rows()[:3]
+    assert scores() == [("Atendente", 5), ("Produto", 3), ("Empresa", 1), ("Atendente", None), ("Atendente", 2), ("Produto", None)]
+    first, last = rows()[:3], rows()[-1]
+    assert (last.extension, last.extension_name) == ("1002", "Bruno")
     assert {row.protocol for row in first} == {stored["554899990001"].protocol}
     assert {(row.extension, row.extension_name, row.customer) for row in first} == {("1001", "Ana", "554899990001")}
     with force_locale("pt_BR"):
