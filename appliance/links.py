@@ -203,6 +203,7 @@ class Rows(Kind):
     """Lines inside a row, each with its own fields; kept with the row, replaced as a whole."""
 
     widget, defers, schema = "rows", True, list[dict[str, Any]]
+    counts = True  # lines are told apart by their place
 
     def __init__(self, fields: dict[str, Field], one: Any, most: int = 500) -> None:
         self.fields, self.one, self.most = fields, one, most
@@ -249,6 +250,10 @@ class Rows(Kind):
         """An outside value as the lines of a form."""
         return list(value or [])
 
+    def fresh(self, place: int) -> dict[str, Any]:
+        """An empty line for this place, counted from 0."""
+        return {name: spec.initial() for name, spec in self.fields.items()}
+
     def text(self, stored: Any) -> str:
         first = next(iter(self.fields))
         return ", ".join(str(line.get(first) or "…") for line in stored or [])
@@ -292,6 +297,7 @@ class Options(Rows):
     """
 
     schema = dict[str, Any]
+    counts = False
 
     def __init__(self, key: Field, destination: Field, one: Any) -> None:
         super().__init__({"key": key, "destination": destination}, one, most=len(KEYS))
@@ -332,6 +338,9 @@ class Options(Rows):
         if isinstance(value, dict):
             return [{"key": key, "destination": target} for key, target in value.items()]
         return list(value or [])
+
+    def fresh(self, place: int) -> dict[str, Any]:
+        return super().fresh(place) | {"key": KEYS[place % len(KEYS)]}
 
     def text(self, stored: Any) -> str:
         return ", ".join(f"{key} {self.fields['destination'].kind.text(target)}" for key, target in (stored or {}).items())

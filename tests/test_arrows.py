@@ -29,6 +29,7 @@ REASONABLE = {
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",
     ("extensions.config", "dialing_profiles.config"): "an endpoint bears the context of its profile",
     ("extensions.config", "sip.config"): "NAT and general lines hold for every endpoint",
+    ("ratings.scores", "reports.asked"): "a period and whose calls a person may see are asked in one way",
     ("reports.calls", "calls.totals"): "the sums of a report are read from the roll-ups",
     ("reports.visits", "calls.visit_totals"): "the sums of a report are read from the roll-ups",
     ("reports.visits", "calls.visit_rows"): "what a queue wants is read in one place",

@@ -53,6 +53,7 @@ from web.imports import routes as imports
 from web.limits import limiter
 from web.queue_reports import api as queue_reports_api
 from web.queue_reports import routes as queue_reports
+from web.ratings import routes as ratings
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
 
@@ -61,7 +62,8 @@ log = logging.getLogger("bentevi.web")
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages,
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
-    khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages,
+    khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
+    ratings.api,
 ]
 
 POLICY = (

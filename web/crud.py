@@ -339,10 +339,10 @@ def line(resource: Resource, place: str) -> ResponseReturnValue:
         if spec is None or not isinstance(spec.kind, Rows):
             abort(404)
         fields = spec.kind.fields
-    if spec is None or len(steps) % 2 or not steps[-1].isdigit():
+    if spec is None or len(steps) % 2 or not steps[-1].isdecimal():
         abort(404)
     return render_template("parts/line.html", resource=resource, rows=spec.kind, prefix=place,
-                           line={name: part.initial() for name, part in fields.items()}, messages={})
+                           line=spec.kind.fresh(int(steps[-1][-9:])), messages={})
 
 
 def try_masks(resource: Resource) -> ResponseReturnValue:

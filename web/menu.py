@@ -33,6 +33,7 @@ PAGES = [
          "Relatório de filas consolidado por fila distribuição por dia por hora SLA nível de serviço TMA TME TMAB queue report"),
     Page("reports", _l("IVRs"), "/ivr_reports", "keyboard", "reports", "Relatório de URAs IVR entrantes abandonadas ASA MSA MHT ivr report"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
+    Page("rating_scores", _l("Scores"), "/rating_scores", "star", "reports", "Notas avaliações de atendimento pesquisa de satisfação média"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),
     Page("jobs", _l("Jobs"), "/jobs", "list", "system", "Trabalhos tarefas fila de espera erros"),

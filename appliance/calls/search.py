@@ -36,7 +36,7 @@ def listed(begin: str, end: str, number: str, limit: int) -> list[Call]:
 def found(text: str) -> Call:
     """The conversation with this id or protocol number. Refused when there is none."""
     if text.isdigit():
-        by_id = db.session.get(Call, int(text)) if len(text) < 10 else None
+        by_id = db.session.get(Call, int(text)) if len(text) < 10 and text[0] != "0" else None  # a row's number has no zero in front, a protocol may
         call = by_id or db.session.scalar(select(Call).where(Call.protocol == text))
         if call:
             return call

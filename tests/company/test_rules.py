@@ -55,3 +55,21 @@ def test_another_zone_moves_the_shown_hour_and_no_stored_instant(carla):
     assert "19/11/2026 21:30" in carla.get("/audit.csv").text
     db.session.refresh(change)
     assert change.at == datetime(2026, 11, 20, 2, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("parts,restart", [
+    (["year", "month", "day"], "daily"), (["year", "month", "sequence"], "daily"), (["year", "sequence"], "monthly"), (["day", "sequence"], "yearly"),
+    (["sequence", "sequence"], "never"), (["year", "hour", "sequence"], "yearly"), (["sequence"], "daily"),
+])  # fmt: skip
+def test_a_protocol_number_that_would_come_twice_is_refused(parts, restart):
+    """CFG-08: the date in it must tell one count from the next."""
+    with pytest.raises(Refused) as why:
+        company(protocol_format=parts, protocol_restart=restart)
+    assert any(name.startswith("protocol_format") for name in why.value.messages or {why.value.field: ""})
+    db.session.rollback()
+
+
+@pytest.mark.parametrize("parts,restart", [(["year", "month", "day", "sequence"], "daily"), (["short_year", "sequence"], "yearly"), (["sequence"], "never"), ([], "daily")])
+def test_a_protocol_number_is_made_of_parts_in_any_order(parts, restart):
+    """CFG-08."""
+    assert company(protocol_format=parts, protocol_restart=restart).protocol_format == parts

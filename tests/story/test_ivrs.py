@@ -13,9 +13,9 @@ from tests.wire import the_wire
 
 pytestmark = pytest.mark.pbx
 
-GREETING, MENU, INVALID, TIMEOUT, EXCEEDED = 550, 1150, 1850, 2250, 650
+GREETING, MENU, INVALID, TIMEOUT, EXCEEDED = 700, 1200, 1600, 2000, 800  # none of them a tone that a phone speaks with
 ALL = (GREETING, MENU, INVALID, TIMEOUT, EXCEEDED)
-OTHER, THANKS = 900, 2450
+OTHER, THANKS = 1450, 1700
 
 
 def told(call):
@@ -106,7 +106,7 @@ def test_every_key_leads_to_a_destination_of_another_kind(pbx, phone, line, soun
     ana, bruno, carla = make_extension("1001"), make_extension("1002"), make_extension("1003")
     make_trunk("Saída", second_carrier.port)
     make_outbound_route("Celular", {"mask": "X.", "trunk": "Saída"})
-    company(overflow_profile=make_profile("Transbordo", "Celular").name)
+    company(overflow_profile=make_profile("Transbordo", "Celular").name, external_line_prefix="")
     second_carrier.when_called = "answer"
     library("nota", OTHER)
     library("obrigado", THANKS)
@@ -250,7 +250,7 @@ def test_a_caller_in_a_loop_is_released_after_twenty_destinations(pbx, phone, li
     call.wait_ended(within_seconds=30)
     found = wait_recorded()[-1]
     assert outcomes(found) == ["1"] * 20
-    assert "Não foi completada: passou por mais de 20 destinos." in told(found)
+    assert "Não é completada: passou por mais de 20 destinos." in told(found)
 
 
 def test_a_text_with_accents_is_spoken_to_the_caller(pbx, phone):

@@ -1,0 +1,89 @@
+"""The number people quote: as the company wants it, counted by the dialplan, and the one that is stored."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from appliance import settings
+from appliance.calls.record import protocol
+from appliance.telephony import runtime
+from tests.build import company, make_extension, make_inbound_route, make_trunk
+from tests.records import wait_recorded
+
+pytestmark = pytest.mark.pbx
+
+LAST_DAY, FIRST_DAY = 1927681195, 1927681205  # 31/01/2031 23:59:55 and 01/02/2031 00:00:05 in São Paulo
+
+
+@pytest.fixture
+def line(pbx, carrier):
+    """Calls that come in and are heard by nobody: every number hangs up."""
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"hangup": True}})
+    runtime.command(runtime.control(settings.load()), "database deltree protocol")
+    return carrier
+
+
+def numbers(line, count=1):
+    """The protocol numbers of so many calls at once."""
+    before = {call.id for call in wait_recorded()}
+    calls = [line.call(f"48301300{place:02}", caller=f"48999900{place:02}") for place in range(count)]
+    for call in calls:
+        call.wait_refused(30)
+    return [call.protocol for call in wait_recorded() if call.id not in before]
+
+
+def test_fifty_calls_at_once_have_fifty_numbers_in_a_row(pbx, line):
+    """CFG-08: year, month, day and sequence, each once, stored as the dialplan counted them."""
+    company(protocol_format=["year", "month", "day", "sequence"])
+    pbx.apply()
+    days = {datetime.now(ZoneInfo("America/Sao_Paulo")).strftime("%Y%m%d")}
+    found = numbers(line, 50)
+    days.add(datetime.now(ZoneInfo("America/Sao_Paulo")).strftime("%Y%m%d"))
+    if len(days) == 1:  # not over midnight
+        day = days.pop()
+        assert sorted(found) == [f"{day}{place:06}" for place in range(1, 51)]
+    assert len(set(found)) == 50
+
+
+def test_the_sequence_begins_again_when_the_company_says(pbx, line):
+    """CFG-08: 20310131000001; a new day begins at 1 with daily, a new month with monthly, and never with never."""
+    control = runtime.control(settings.load())
+
+    def at(epoch):
+        runtime.command(control, f"dialplan set global BENTEVI_EPOCH {epoch}")
+        return numbers(line)[0]
+
+    company(protocol_format=["year", "month", "day", "sequence"], protocol_restart="daily")
+    pbx.apply()
+    assert [at(LAST_DAY), at(LAST_DAY), at(FIRST_DAY)] == ["20310131000001", "20310131000002", "20310201000001"]
+    company(protocol_format=["short_year", "month", "sequence"], protocol_restart="monthly", protocol_digits=4)
+    pbx.apply()
+    assert [at(LAST_DAY), at(LAST_DAY), at(FIRST_DAY)] == ["31010001", "31010002", "31020001"]
+    company(protocol_format=["sequence"], protocol_restart="never", protocol_digits=8)
+    pbx.apply()
+    assert [at(LAST_DAY), at(FIRST_DAY)] == ["00000001", "00000002"]
+
+
+def test_without_a_format_the_dialplan_knows_the_number_that_is_stored(pbx, phone, line):
+    """CFG-08: date, time and the exchange's count, as before; a call keeps its number when it is transferred."""
+    ana, bruno, carla = make_extension("1001"), make_extension("1002"), make_extension("1003")
+    pbx.apply()
+    a, b, c = phone(ana), phone(bruno), phone(carla)
+    call = a.call("1002")
+    there = b.answer()
+    assert call.talks_with(there)
+
+    def spoken():
+        channel = re.search(r"PJSIP/1001-\w+", pbx.ask("core show channels concise"))[0]
+        return re.search(r"BENTEVI_PROTOCOL=(\d+)", pbx.ask(f"core show channel {channel}"))[1]
+
+    before = spoken()
+    there.transfer("1003")
+    assert call.talks_with(c.answer())
+    assert spoken() == before
+    call.hang_up()
+    stored = wait_recorded()[-1]
+    assert before == stored.protocol == protocol(stored.linkedid, "America/Sao_Paulo")
