@@ -4,6 +4,7 @@ from appliance import resource
 from appliance.audio_prompts import model as audio_prompts
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
+from appliance.calendar_events import model as calendar_events
 from appliance.company import model as company
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
@@ -18,8 +19,10 @@ from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
 from appliance.recording_policy import model as recording_policy
 from appliance.sip import model as sip
+from appliance.time_conditions import model as time_conditions
 from appliance.trunks import model as trunks
 from appliance.users import model as users
+from appliance.work_shifts import model as work_shifts
 
 RESOURCES = [
     extensions.resource,
@@ -34,9 +37,12 @@ RESOURCES = [
     queues.resource,
     ivrs.resource,
     business_hours.resource,
+    calendar_events.resource,
+    time_conditions.resource,
     audio_prompts.resource,
     blacklists.resource,
     users.resource,
+    work_shifts.resource,
     cost_centres.resource,
     company.resource,
     sip.resource,

@@ -8,7 +8,7 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "many",
+    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "hours", "khomp_channels", "lanes", "links", "live", "many",
     "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
 }
 OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
