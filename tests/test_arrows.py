@@ -22,6 +22,7 @@ REASONABLE = {
     ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
+    ("destinations", "audio_prompts.files"): "a message before a destination is played from where the library keeps it",
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",
     ("extensions.config", "dialing_profiles.config"): "an endpoint bears the context of its profile",
     ("extensions.config", "sip.config"): "NAT and general lines hold for every endpoint",

@@ -28,6 +28,7 @@ class Page:
 PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
+    Page("reports", _l("Out of hours"), "/out_of_hours", "clock", "reports", "Detalhado Fora do Horário ligações fora do horário feriado"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),

@@ -31,11 +31,11 @@ def clock(monkeypatch):
 def ana(app):
     company(timezone="America/Sao_Paulo")
     make("work_shifts", name="Dia", periods=[week("mon 08:00-18:00")], tolerance_minutes=10)
-    return make_user("ana.souza", modules=["extensions"], work_shift="Dia")
+    return make_user("ana.souza", modules=["extensions", "now"], work_shift="Dia")
 
 
 def log_in(client):
-    return client.post("/login", data={"login": "ana.souza", "password": PASSWORD}, headers={"X-CSRFToken": client.csrf()})
+    return client.post("/login", data={"login": "ana.souza", "password": PASSWORD, "csrf_token": client.csrf("/login")})
 
 
 def test_login_is_refused_outside_the_shift_with_the_reason(client, ana, clock):
@@ -46,9 +46,9 @@ def test_login_is_refused_outside_the_shift_with_the_reason(client, ana, clock):
         answer = log_in(client)
         assert (answer.status_code == 302) == is_let_in, at
         if not is_let_in:
-            assert answer.status_code == 422 and "Seu turno de trabalho “Dia” é Seg 08:00–18:00" in text_of(answer)
+            assert answer.status_code == 422 and "Seu turno de trabalho “Dia” é seg 08:00–18:00" in text_of(answer)
         client.delete_cookie(sessions.cookie_name())
-    answer = client.post("/login", data={"login": "ana.souza", "password": "x"}, headers={"X-CSRFToken": client.csrf()})
+    answer = client.post("/login", data={"login": "ana.souza", "password": "x", "csrf_token": client.csrf("/login")})
     assert "turno" not in text_of(answer)
 
 
@@ -74,7 +74,7 @@ def test_at_the_end_of_the_tolerance_the_session_ends_with_a_message(client, ana
     assert answer.status_code == 403 and "turno de trabalho" in answer.json["error"]
     answer = client.get("/extensions")
     assert answer.status_code == 302 and answer.location.startswith("/login")
-    assert "Seu turno de trabalho “Dia” é Seg 08:00–18:00" in text_of(client.get(answer.location))
+    assert "Seu turno de trabalho “Dia” é seg 08:00–18:00" in text_of(client.get(answer.location))
     assert sessions.stored(key) == {}
     clock("2026-11-23 17:59")
     assert client.get("/extensions").status_code == 302, "it is over, also when the clock goes back"
