@@ -5,7 +5,7 @@ ends one minute earlier than the row says. A range that ends earlier than it beg
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from werkzeug.datastructures import MultiDict
 
-from appliance.fields import MISSING, Field, Kind, Reader, Text, Words, is_plain
+from appliance.fields import MISSING, Kind, Reader, Text, Words, is_plain
 from appliance.links import Rows, part
 
 WEEKDAYS = {"mon": _l("Mon"), "tue": _l("Tue"), "wed": _l("Wed"), "thu": _l("Thu"), "fri": _l("Fri"), "sat": _l("Sat"), "sun": _l("Sun")}
@@ -150,8 +150,8 @@ class Periods(Rows):
     def __init__(self) -> None:
         super().__init__({
             "weekdays": part(Words(WEEKDAYS), _l("Weekdays"), help=_l("Days the range is for. One that passes midnight belongs to the day it begins on.")),
-            "start": part(TimeOfDay(), _l("From"), example="08:00", help=_l("The first minute that is inside.")),
-            "end": part(TimeOfDay(), _l("To"), example="18:00", help=_l(
+            "start": part(TimeOfDay(), _l("Start"), example="08:00", help=_l("The first minute that is inside.")),
+            "end": part(TimeOfDay(), _l("End"), example="18:00", help=_l(
                 "The first minute that is outside again. 24:00 is the end of the day; earlier than the beginning, it is of the next day.")),
         }, _l("range"), most=50)
 
@@ -194,11 +194,6 @@ def days_told(days: list[str]) -> str:
 def working_days() -> list[dict[str, Any]]:
     """What a new record begins with."""
     return [{"weekdays": _DAYS[:5], "start": "08:00", "end": "18:00"}]
-
-
-def periods(default: Callable[[], Any] | None = working_days, **say: Any) -> Field:
-    """The field of a record that has weekly ranges."""
-    return Field(Periods(), say.pop("label", _l("Hours")), **({"default": default} if default else {}), **say)
 
 
 # ------------------------------------------------------------------------------------------------- slots of GotoIfTime

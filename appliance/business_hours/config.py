@@ -13,6 +13,7 @@ from appliance.hours import weekly_slots
 from appliance.resource import TABLE
 from appliance.telephony.render import render
 
+
 def extensions_conf(prefix: str, zone: str) -> str:
     """The doors, and every record in order of id. `zone` is the company's, in which all hours are meant."""
     rows = db.session.scalars(select(BusinessHours).order_by(BusinessHours.id))

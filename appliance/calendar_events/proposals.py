@@ -48,7 +48,7 @@ def home_state() -> str:
 
 def of_year(year: int, state: str, language: str = "pt_BR") -> list[Holiday]:
     """In the order of the year; a day that is a holiday of the country and the state is the country's."""
-    said = {"language": LANGUAGES.get(language, "pt_BR"), "years": year}
+    said: dict[str, Any] = {"language": LANGUAGES.get(language, "pt_BR"), "years": year}
     country = holidays.country_holidays("BR", **said)
     found = {day: (name, NATIONAL) for day, name in country.items()}
     if state:

@@ -23,8 +23,8 @@ class PeriodLines(Rows):
             "first_day": part(Whole(1, 31), _l("From day"), optional=True, example="1", help=_l("First day of the month, when only some days count.")),
             "last_day": part(Whole(1, 31), _l("To day"), optional=True, example="5", help=_l("Last day of the month that counts, itself included.")),
             "months": part(Words(MONTHS), _l("Months"), optional=True, help=_l("Nothing ticked: every month.")),
-            "start": part(TimeOfDay(), _l("From"), default="00:00", example="09:00", help=_l("The first minute that is inside.")),
-            "end": part(TimeOfDay(), _l("To"), default="24:00", example="17:00", help=_l("The first minute that is outside again; 24:00 is the end of the day.")),
+            "start": part(TimeOfDay(), _l("Start"), default="00:00", example="09:00", help=_l("The first minute that is inside.")),
+            "end": part(TimeOfDay(), _l("End"), default="24:00", example="17:00", help=_l("The first minute that is outside again; 24:00 is the end of the day.")),
         }, _l("period"), most=50)
 
     def read(self, value: Any, reader: Any) -> list[dict[str, Any]] | None:

@@ -18,7 +18,7 @@ def extensions_conf(zone: str) -> str:
     people: dict[int, set[int | None]] = {}
     query = select(User.extension_id, User.work_shift_id).where(User.extension_id.is_not(None), User.active)
     for extension_id, shift_id in db.session.execute(query):
-        people.setdefault(extension_id, set()).add(shift_id)
+        people.setdefault(int(extension_id or 0), set()).add(shift_id)
     shown = [
         SimpleNamespace(word="extensions", id=extension_id, slots=[
             slot for shift_id in sorted(bound for bound in ids if bound)

@@ -99,7 +99,7 @@ def test_the_report_lists_closed_calls_with_rule_and_door(carla, client, doors):
     asked = "report=1&start=2026-11-20&end=2026-11-21"
     page = carla.get(f"/out_of_hours?{asked}")
     assert "Comercial" in text_of(page) and "Natal" in text_of(page) and f"/calls/{first.id}" in page.text
-    for more, call in (("queue=%d" % queue.id, first), ("ivr=%d" % ivr.id, second), ("from_number=99999-1234", first), (f"protocol={second.protocol}", second),
+    for more, call in ((f"queue={queue.id}", first), (f"ivr={ivr.id}", second), ("from_number=99999-1234", first), (f"protocol={second.protocol}", second),
                        ("start=2026-11-21", second), ("end=2026-11-20", first)):
         names = more.split("=")[0]
         text = carla.get("/out_of_hours?" + "&".join([part for part in asked.split("&") if not part.startswith(f"{names}=")] + [more])).text
