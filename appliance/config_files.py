@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from appliance.announcements import config as announcements
 from appliance.blacklists import config as blacklists
 from appliance.business_hours import config as business_hours
+from appliance.calendar_events import config as calendar_events
 from appliance.company import config as company
 from appliance.dialing_profiles import config as dialing_profiles
+from appliance.extension_classes import config as extension_classes
 from appliance.extensions import config as extensions
 from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
@@ -17,11 +19,17 @@ from appliance.queues import config as queues
 from appliance.ratings import config as ratings
 from appliance.sip import config as sip
 from appliance.telephony.render import spliced
+from appliance.time_conditions import config as time_conditions
 from appliance.trunks import config as trunks
+from appliance.work_shifts import config as work_shifts
 
 
 def _prefix() -> str:
     return company.current().external_line_prefix
+
+
+def _zone() -> str:
+    return company.current().timezone
 
 
 FILES: dict[str, Callable[[], str]] = {
@@ -39,7 +47,11 @@ FILES: dict[str, Callable[[], str]] = {
     "queues.extensions.conf": queues.extensions_conf,
     "ivrs.extensions.conf": ivrs.extensions_conf,
     "announcements.extensions.conf": announcements.extensions_conf,
-    "business_hours.extensions.conf": business_hours.extensions_conf,
+    "business_hours.extensions.conf": lambda: business_hours.extensions_conf(_prefix(), _zone()),
+    "calendar_events.extensions.conf": lambda: calendar_events.extensions_conf(_prefix(), _zone()),
+    "time_conditions.extensions.conf": lambda: time_conditions.extensions_conf(_prefix(), _zone()),
+    "extension_classes.extensions.conf": lambda: extension_classes.extensions_conf(_zone()),
+    "work_shifts.extensions.conf": lambda: work_shifts.extensions_conf(_zone()),
     "ratings.extensions.conf": ratings.extensions_conf,
     "khomp.conf": trunks.khomp_conf,
     "blacklists.extensions.conf": blacklists.extensions_conf,

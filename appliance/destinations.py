@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from appliance.audio_prompts.files import playable
 from appliance.db import db
 from appliance.extensions.model import Extension
-from appliance.links import split
+from appliance.links import HANGUP, split
 
 
 def facts(stored: str) -> dict[str, Any]:
@@ -16,3 +17,8 @@ def facts(stored: str) -> dict[str, Any]:
     if kind == "telephone":
         return {"kind": kind, "number": target}
     return {"kind": kind, "id": int(target)} if target else {"kind": kind}
+
+
+def after_message(prompt_id: int | None, destination: str | None) -> dict[str, Any]:
+    """What a call meets where it is not let in: {"sound", "destination"}; nothing chosen is silence, and the end."""
+    return {"sound": playable(prompt_id), "destination": facts(destination or f"{HANGUP}:")}

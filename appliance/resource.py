@@ -277,8 +277,9 @@ class Resource:
                             users=", ".join(f"{resource.one} {resource.title(user)}" for resource, user in users[:10])))
         if hasattr(row, "check_delete"):
             row.check_delete()
-        changes.record(self.word, row.id, self.title(row), changes.DELETED, self._auditable(row), {},
-                       pending=self.applies, secrets=self.secrets_of(row))
+        shown = self._auditable(row)
+        changes.record(self.word, row.id, self.title(row), changes.DELETED, shown, {},
+                       pending=self.must_apply(row, shown, {}), secrets=self.secrets_of(row))
 
     def _read_lists(self, values: dict[str, Any], reader: Reader) -> dict[str, Any]:
         return {name: one.read(values[name], reader.at(name)) for name, one in self.long_lists.items() if name in values}
@@ -338,7 +339,13 @@ class Resource:
         return self.show(row)
 
     def _record(self, row: Any, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:
-        changes.record(self.word, row.id, self.title(row), action, before, after, pending=self.applies)
+        changes.record(self.word, row.id, self.title(row), action, before, after, pending=self.must_apply(row, before, after))
+
+    def must_apply(self, row: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether this write waits to be applied to Asterisk. Of a resource that in general need not be, the model may say so of single
+        writes (`affects_calls`)."""
+        row.must_apply = self.applies or (hasattr(row, "affects_calls") and row.affects_calls(before, after))
+        return bool(row.must_apply)
 
     # ---------------------------------------------------------------------------------------------------- snapshots
 

@@ -5,6 +5,7 @@ from appliance.announcements import model as announcements
 from appliance.audio_prompts import model as audio_prompts
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
+from appliance.calendar_events import model as calendar_events
 from appliance.company import model as company
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
@@ -20,8 +21,10 @@ from appliance.queues import model as queues
 from appliance.ratings import model as ratings
 from appliance.recording_policy import model as recording_policy
 from appliance.sip import model as sip
+from appliance.time_conditions import model as time_conditions
 from appliance.trunks import model as trunks
 from appliance.users import model as users
+from appliance.work_shifts import model as work_shifts
 
 RESOURCES = [
     extensions.resource,
@@ -38,9 +41,12 @@ RESOURCES = [
     announcements.resource,
     ratings.resource,
     business_hours.resource,
+    calendar_events.resource,
+    time_conditions.resource,
     audio_prompts.resource,
     blacklists.resource,
     users.resource,
+    work_shifts.resource,
     cost_centres.resource,
     company.resource,
     sip.resource,

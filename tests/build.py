@@ -5,10 +5,13 @@ from itertools import count
 from typing import Any
 
 from appliance import db as ground
+from appliance.audio_prompts import intake
+from appliance.audio_prompts.model import READY, UPLOADED
 from appliance.calls import totals
 from appliance.calls.model import ANSWER, ANSWERED, ARRIVED, CALLED, END, INBOUND, INTERNAL, RING, Call, CallStep
 from appliance.db import db
 from appliance.resource import SINGLE_ID, TABLE
+from tests.sounds import tone
 
 _numbers = count(2001)
 _linkedids = count(1)
@@ -62,6 +65,29 @@ def make_inbound_route(name: str, trunk: str, *rules: dict[str, Any], **values: 
 
 def make_internal_route(name: str, *rules: dict[str, Any]) -> Any:
     return make("internal_routes", name=name, rules=list(rules))
+
+
+def make_hours(name: str, *ranges: str, **values: Any) -> Any:
+    """Business hours: `make_hours("Comercial", "mon tue 08:00-18:00", "sat 08:00-12:00")`; without a range a new record's own."""
+    return make("business_hours", **{"name": name} | ({"periods": [week(text) for text in ranges]} if ranges else {}) | values)
+
+
+def week(text: str) -> dict[str, Any]:
+    """A weekly range: “mon tue 08:00-18:00”."""
+    *days, times = text.split()
+    start, end = times.split("-")
+    return {"weekdays": days, "start": start, "end": end}
+
+
+def make_sound(name: str, frequency: int, seconds: float = 1.5) -> Any:
+    """A sound of the library that is a tone, ready to be played."""
+    row = make("audio_prompts", name=name)
+    file = f"{row.id}-{frequency:016x}.wav"
+    intake.folder().mkdir(parents=True, exist_ok=True)
+    tone(intake.folder() / file, frequency, seconds=seconds)
+    row.file, row.state, row.source, row.seconds = file, READY, UPLOADED, seconds
+    db.session.commit()
+    return row
 
 
 def make_user(login: str, **values: Any) -> Any:

@@ -8,7 +8,8 @@ from appliance.settings import CHECKOUT
 
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
-    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "loops", "many",
+    "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels",
+    "lanes", "links", "live", "loops", "many", "hours",
     "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
 }
 OVER_TELEPHONY = {"database", "front_door", "paths", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
@@ -26,6 +27,7 @@ REASONABLE = {
     ("ratings.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
+    ("destinations", "audio_prompts.files"): "a message before a destination is played from where the library keeps it",
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",
     ("extensions.config", "dialing_profiles.config"): "an endpoint bears the context of its profile",
     ("extensions.config", "sip.config"): "NAT and general lines hold for every endpoint",

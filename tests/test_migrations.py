@@ -29,12 +29,14 @@ PROGRAM = """
         for row in TABLE["extension_classes"].rows():
             TABLE["extension_classes"].update(row, {"recording": "none"})
         for row in TABLE["inbound_routes"].rows():
-            TABLE["inbound_routes"].update(row, {"blacklists": []})
+            TABLE["inbound_routes"].update(row, {"blacklists": [], "rules": [{"default": True, "destination": {"extension": "1000"}}]})
         for row in TABLE["trunks"].rows():
             if row.protocol == "khomp":
                 TABLE["trunks"].update(row, {"protocol": "sip", "host": "127.0.0.1", "port": 5081})
         db.session.flush()
-        for word in ("blacklists", "audio_prompts", "khomp_boards"):
+        for row in TABLE["business_hours"].rows():
+            TABLE["business_hours"].update(row, {"closed_destination": None})
+        for word in ("calendar_events", "time_conditions", "work_shifts", "ivrs", "queues", "business_hours", "blacklists", "audio_prompts", "khomp_boards"):
             for row in list(TABLE[word].rows()):
                 TABLE[word].delete(row)
         db.session.commit()

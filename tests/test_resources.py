@@ -42,7 +42,8 @@ EXAMPLES = {
         {"number": "2001", "name": "Ana", "class": "Padrão", "devices": 2}, {"name": "Ana Maria"}, ("number", "1"),
         secrets={"password": "segredo-da-Ana-1"}),
     "extension_classes": Example(
-        {"name": "Loja", "caller_id": "4830139018", "ring_timeout_seconds": 25}, {"ring_timeout_seconds": 40}, ("ring_timeout_seconds", 4)),
+        {"name": "Loja", "caller_id": "4830139018", "ring_timeout_seconds": 25,
+         "call_time_window": [{"weekdays": ["mon", "tue"], "start": "08:00", "end": "24:00"}]}, {"ring_timeout_seconds": 40}, ("ring_timeout_seconds", 4)),
     "pickup_groups": Example({"name": "Loja", "description": "Balcão"}, {"description": "Caixa"}, ("name", "x" * 41)),
     "dialing_profiles": Example({"name": "Cidade", "premium_calls": True}, {"description": "Só local"}, ("name", "${X}")),
     "trunks": Example(
@@ -78,7 +79,22 @@ EXAMPLES = {
     "ratings": Example(
         {"name": "Atendente", "prompt": "Menu", "min_score": 1, "max_score": 10, "on_finish": {"hangup": True}}, {"max_score": 5},
         ("attempts", 0), needs=lambda: make("audio_prompts", name="Menu", text="Dê uma nota.")),
-    "business_hours": Example({"name": "Comercial"}, {}, ("name", "x" * 41)),
+    "business_hours": Example(
+        {"name": "Comercial", "periods": [{"weekdays": ["mon", "sat"], "start": "08:00", "end": "12:00"}, {"weekdays": ["fri"], "start": "22:00", "end": "06:00"}],
+         "closed_prompt": "Fechado", "closed_destination": {"extension": "2001"}},
+        {"closed_destination": {"hangup": True}}, ("periods", [{"weekdays": ["mon"], "start": "10:00", "end": "09:00"}]),
+        needs=lambda: (make("audio_prompts", name="Fechado", text="Estamos fechados."), make_extension("2001"))),
+    "calendar_events": Example(
+        {"name": "Natal 2026", "start": "2026-12-24 12:00", "end": "2026-12-26 08:00", "prompt": "Fechado", "destination": {"hangup": True},
+         "queues": ["Suporte"], "ivrs": []}, {"end": "2026-12-26 09:00"}, ("end", "2026-12-24 12:00"),
+        needs=lambda: (make("audio_prompts", name="Fechado", text="Estamos fechados."), make("queues", name="Suporte", number="2500"))),
+    "time_conditions": Example(
+        {"name": "Almoço", "periods": [{"weekdays": ["mon"], "first_day": 1, "last_day": 5, "months": ["jan"], "start": "09:00", "end": "17:00"}],
+         "inside_destination": {"extension": "2001"}, "outside_destination": {"hangup": True}}, {"outside_destination": {"extension": "2001"}},
+        ("periods", [{"weekdays": [], "months": [], "first_day": 5, "last_day": 1, "start": "09:00", "end": "17:00"}]), needs=lambda: make_extension("2001")),
+    "work_shifts": Example(
+        {"name": "Manhã", "periods": [{"weekdays": ["mon"], "start": "06:00", "end": "14:00"}], "tolerance_minutes": 10}, {"tolerance_minutes": 15},
+        ("tolerance_minutes", 721)),
     "audio_prompts": Example(
         {"name": "Fechado", "text": "Estamos fechados.", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),
     "blacklists": Example(
@@ -487,7 +503,7 @@ def test_every_function_a_lane_is_asked_for_exists():
 
 
 def test_every_generated_template_is_in_the_table_and_the_other_way_round():
-    parts = {"destination.j2"}
+    parts = {"destination.j2", "periods.j2", "closed.j2"}
     templates = {path.name for folder in ("asterisk", "khomp") for path in (CHECKOUT / folder / "generated").iterdir()}
     assert templates - parts == {f"{name}.j2" for name in config_files.FILES}
     used = "".join(path.read_text() for path in (CHECKOUT / "asterisk" / "generated").iterdir())

@@ -56,6 +56,8 @@ def by_key(key: str, channels: tuple[str, ...]) -> tuple[User, dict[str, object]
     user = db.session.get(User, session["user_id"]) if session.get("user_id") else None
     if user is None or not user.active or session.get("stamp") != stamp(user):
         raise Refusal(401, "log in first")
+    if not user.may_stay():
+        raise Refusal(401, "the work shift is over")
     if user.must_change_password:
         raise Refusal(403, "choose a password of your own first")
     for channel in channels:

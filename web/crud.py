@@ -259,7 +259,8 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
         sent = request.files.get("file") if resource.upload else None
         if resource.upload and sent is not None and sent.filename:
             resource.upload.take(row, sent.stream, sent.filename)
-        attempt = applying.ask_if_wanted() if resource.applies else None
+        must_apply = resource.applies or getattr(row, "must_apply", False)
+        attempt = applying.ask_if_wanted() if must_apply else None
         db.session.commit()
     except Refused as why:
         db.session.rollback()
@@ -271,7 +272,7 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
     if resource.word == "users":
         end_sessions_of_changed(row, values)
     relay()
-    session["saved"] = _("Saved, to be applied.") if resource.applies and not attempt else _("Saved.")
+    session["saved"] = _("Saved, to be applied.") if must_apply and not attempt else _("Saved.")
     if attempt:
         return redirect(f"/apply/{attempt.id}")
     return redirect(resource.path(row.id))

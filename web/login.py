@@ -13,6 +13,7 @@ from appliance import changes, first_start
 from appliance.assistant import model as assistant
 from appliance.changes import Actor
 from appliance.db import db, digest
+from appliance.hours import told
 from appliance.users import password as passwords
 from appliance.users.model import User, by_login
 from web import htmx, sessions
@@ -64,6 +65,8 @@ def identify() -> ResponseReturnValue | None:
     if endpoint in sessions.QUIET:
         return None
     g.user = _from_session() or _from_token()
+    if g.user and not g.user.may_stay():
+        return _shift_is_over(endpoint)
     if g.user:
         changes.actor.set(Actor(name=g.user.name, user_id=g.user.id, address=request.remote_addr or ""))
     view = current_app.view_functions.get(endpoint)
@@ -76,6 +79,25 @@ def identify() -> ResponseReturnValue | None:
             return jsonify(error=_("Choose a password of your own first: log in with a browser."), fields={}), 403
         return redirect(url_for("login.change_password"))
     return None
+
+
+def _shift_is_over(endpoint: str) -> ResponseReturnValue | None:
+    """The person's shift and its tolerance ended: the session ends with it, and the login page says why (HRS-18)."""
+    text, g.user = shift_words(g.user), None
+    if request.path.startswith("/api/"):
+        return jsonify(error=text, fields={}), 403
+    session.clear()
+    session["ended"] = text
+    session.renew()  # type: ignore[attr-defined]
+    view = current_app.view_functions.get(endpoint)
+    return None if view is None or getattr(view, "is_public", False) else _ask_to_log_in()
+
+
+def shift_words(user: User) -> str:
+    """Why the person may not be in now."""
+    shift = user.work_shift
+    return _("Your work shift “%(shift)s” is %(hours)s. Outside it you cannot use the system.", shift=shift.name,
+             hours=", ".join(told(line) for line in shift.periods)) if shift else ""
 
 
 def _from_session() -> User | None:
@@ -117,7 +139,7 @@ def _ask_to_log_in() -> ResponseReturnValue:
 @public
 def log_in() -> ResponseReturnValue:
     """The login form."""
-    return redirect("/") if g.user else render_template("login.html", login="", message="")
+    return redirect("/") if g.user else render_template("login.html", login="", message=session.pop("ended", ""))
 
 
 @pages.post("/login")
@@ -135,6 +157,8 @@ def check_login() -> ResponseReturnValue:
         db.session.commit()
     if not right or user is None:
         return _refused(login, _("Login or password is wrong."))
+    if not user.may_enter():
+        return _refused(login, shift_words(user))
     session.clear()
     know(user)
     return redirect(_start_of(user, request.args.get("next", "")))

@@ -32,6 +32,7 @@ PAGES = [
     Page("reports", _l("Queues"), "/queue_reports", "users-group", "reports",
          "Relatório de filas consolidado por fila distribuição por dia por hora SLA nível de serviço TMA TME TMAB queue report"),
     Page("reports", _l("IVRs"), "/ivr_reports", "keyboard", "reports", "Relatório de URAs IVR entrantes abandonadas ASA MSA MHT ivr report"),
+    Page("reports", _l("Out of hours"), "/out_of_hours", "clock", "reports", "Detalhado Fora do Horário ligações fora do horário feriado"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
     Page("rating_scores", _l("Scores"), "/rating_scores", "star", "reports", "Notas avaliações de atendimento pesquisa de satisfação média"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from appliance.announcements.model import Announcement
 from appliance.blacklists.model import Blacklist
-from appliance.calls.model import Call, CallStep
+from appliance.business_hours.model import BusinessHours
+from appliance.calendar_events.model import CalendarEvent
+from appliance.calls.model import CLOSED, Call, CallStep
 from appliance.calls.record import Here
 from appliance.company.model import Company
 from appliance.cost_centres.model import CostCentre
@@ -21,11 +23,13 @@ from appliance.outbound_routes.model import OutboundRoute
 from appliance.queues.model import Queue
 from appliance.ratings.model import Rating
 from appliance.resource import SINGLE_ID
+from appliance.time_conditions.model import TimeCondition
 from appliance.trunks.model import Trunk
 
 MODELS: dict[str, Any] = {
     "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
-    "queues": Queue, "ivrs": Ivr, "announcements": Announcement, "ratings": Rating,
+    "queues": Queue, "ivrs": Ivr, "announcements": Announcement, "ratings": Rating, "business_hours": BusinessHours,
+    "calendar_events": CalendarEvent, "time_conditions": TimeCondition,
 }
 Key = tuple[str, int]
 
@@ -51,7 +55,13 @@ def here() -> Here:
 
 def named_rows(steps: Iterable[CallStep]) -> set[Key]:
     """The rows these steps speak of."""
-    return {(step.word, step.row_id) for step in steps if step.row_id is not None}
+    found = list(steps)
+    return {(step.word, step.row_id) for step in found if step.row_id is not None} | {door_of(step) for step in found if step.kind == CLOSED}
+
+
+def door_of(step: CallStep) -> Key:
+    """The queue or IVR whose door was closed."""
+    return str(step.detail["door"]), int(step.detail["door_id"])
 
 
 def look_up(keys: set[Key]) -> dict[Key, Party]:
@@ -75,6 +85,7 @@ def remembered(call: Call) -> dict[Key, Party]:
     """The names a stored conversation holds already."""
     found = {(step.word, step.row_id): Party(step.name, step.number if step.word == "extensions" else "")
              for step in call.steps if step.row_id is not None and step.name}  # fmt: skip
+    found |= {door_of(step): Party(str(step.detail.get("door_name", ""))) for step in call.steps if step.kind == CLOSED and step.detail.get("door_name")}
     if call.from_extension_id:
         found["extensions", call.from_extension_id] = Party(call.from_name, call.from_number, call.from_cost_centre_id, call.from_cost_centre)
     if call.reached_extension_id:
@@ -91,6 +102,8 @@ def put_names(call: Call, known: dict[Key, Party]) -> None:
         party = known.get((step.word, step.row_id or 0), NOBODY)
         step.name = (party.name or step.name)[:80]
         step.number = step.number or party.number
+        if step.kind == CLOSED:
+            step.detail = step.detail | {"door_name": known.get(door_of(step), NOBODY).name[:80]}
     if call.from_extension_id:
         party = known.get(("extensions", call.from_extension_id), NOBODY)
         call.from_name = party.name or call.from_name

@@ -13,6 +13,7 @@ from appliance.calls.model import (
     ANSWERED,
     ARRIVED,
     BUSY,
+    CLOSED,
     CONFERENCE,
     DESTINATION,
     END,
@@ -44,7 +45,7 @@ _CAUSE_RESULTS = {17: BUSY, 26: ELSEWHERE, 3: UNAVAILABLE, 20: UNAVAILABLE} | di
 def steps(talk: Conversation) -> Iterator[CallStep]:
     """All of them, one question after the other."""
     makers: list[Callable[[Conversation], Iterator[CallStep]]] = [
-        _arrived, _routes, _destinations, _ivrs, _ratings, _queues, _trunks, _rings_of, _pickups, _answers, _rooms,
+        _arrived, _routes, _destinations, _ivrs, _ratings, _queues, _trunks, _rings_of, _pickups, _answers, _rooms, _closed_doors,
         _holds, _transfers, _parks, _refusals, _ended,
     ]  # fmt: skip
     for maker in makers:
@@ -96,6 +97,14 @@ def _ratings(talk: Conversation) -> Iterator[CallStep]:
         row_id, score = (*str(line.extra.get("extra", "")).split(" "), "")[:2]
         if row_id.isdigit():
             yield _made(RATING, at, word="ratings", row_id=int(row_id), result=score)
+
+
+def _closed_doors(talk: Conversation) -> Iterator[CallStep]:
+    """A queue or IVR that did not let it in, and the hours or event that said so: "business_hours 5 queues 3"."""
+    for at, line in talk.told("BENTEVI_CLOSED"):
+        word, row_id, door, door_id = row_of(line)
+        if door_id.isdigit():
+            yield _made(CLOSED, at, word=word, row_id=row_id, detail={"door": door, "door_id": int(door_id)})
 
 
 def _trunks(talk: Conversation) -> Iterator[CallStep]:

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from appliance.calls.model import (
     ANSWER,
     ARRIVED,
+    CLOSED,
     CONFERENCE,
     DESTINATION,
     END,
@@ -46,7 +47,8 @@ REASONS = {
     "no profile for overflows": _l("no profile for overflows is chosen"), "daily limit of overflow calls": _l("the daily limit of overflow calls is reached"),
     "overflow abroad is closed": _l("overflows may not call abroad"), "more than 20 destinations": _l("it went through more than 20 destinations"),
     "trunk busy": _l("the called number is busy"), "trunk failure": _l("the trunk could not connect"), "trunk trunk_limit": _l("the trunk has no free line"),
-    "trunk other": _l("the far side did not connect"),
+    "trunk other": _l("the far side did not connect"), "outside the hours of its class": _l("the extension may not make calls at this time"),
+    "outside the work shift": _l("the work shift of the extension's person is over"),
 }  # fmt: skip
 
 # What came of a menu's question when no option was pressed.
@@ -72,6 +74,7 @@ def sentence(step: CallStep) -> str:
         "who": _who(step), "name": step.name or step.row_id or "", "number": pretty(step.number), "seconds": _seconds(step),
         "result": RESULTS.get(step.result, step.result), "called": pretty(str(step.detail.get("called", ""))), "reason": REASONS.get(step.result, step.result),
         "side": SIDES.get(step.result, step.result), "cause": cause(int(step.detail.get("cause", 0))),
+        "door": step.detail.get("door_name") or step.detail.get("door_id", ""),
     }  # fmt: skip
     return str(_template(step) % words)
 
@@ -98,6 +101,8 @@ def _template(step: CallStep) -> str:
         return str(MENU_ENDS.get(step.result) or _("In menu %(name)s the key %(result)s was pressed."))
     if step.kind == RATING and step.result == "none":
         return _("Asked for the rating %(name)s, the caller gave no score.")
+    if step.kind == CLOSED:
+        return _closed(step)
     if step.kind == END and step.detail.get("cause"):
         return _("Ended by: %(side)s, %(cause)s.")
     texts = {
@@ -117,6 +122,12 @@ def _template(step: CallStep) -> str:
         END: _("Ended by: %(side)s."),
     }
     return texts[step.kind]
+
+
+def _closed(step: CallStep) -> str:
+    if step.word == "calendar_events":
+        return _("Queue %(door)s is closed: event %(name)s.") if step.detail.get("door") == "queues" else _("IVR %(door)s is closed: event %(name)s.")
+    return _("Queue %(door)s: outside the hours (%(name)s).") if step.detail.get("door") == "queues" else _("IVR %(door)s: outside the hours (%(name)s).")
 
 
 def _who(step: CallStep) -> str:

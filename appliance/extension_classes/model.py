@@ -1,10 +1,13 @@
-"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-20, EXT-21, EXT-23, EXT-24)."""
+"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-20, EXT-21, EXT-23 to EXT-25)."""
+
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance.db import Base
 from appliance.fields import Boolean, Choice, Digits, Name, Seconds, field
+from appliance.hours import Periods
 from appliance.resource import Resource
 
 DEFAULT = "Padrão"
@@ -41,13 +44,19 @@ class ExtensionClass(Base):
         Choice(RECORDINGS), _l("Record calls"), default=NO_RECORDING, also="Gravar ligações gravação",
         help=_l("Which calls of these extensions are recorded, both voices. Who may listen is chosen in the users (Recordings)."),
     )
+    call_time_window: Mapped[list[dict[str, Any]]] = field(
+        Periods(), _l("Hours for making calls"), optional=True, also="Permissão por horário",
+        help=_l("Outside these ranges the extensions cannot call anybody, inside or outside; they are called as always, and emergency calls always "
+                "pass. Without a range: any time."),
+    )
 
 
 resource = Resource(
     ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), new=_l("New class"),
     key="name", group="telephony",
     icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"], search=["name"],
-    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"]},
+    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"],
+          _l("Hours"): ["call_time_window"]},
     empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),
     also="Categorias de ramais",
 )

@@ -28,14 +28,14 @@ def _facts(only: Only) -> list[SimpleNamespace]:
     columns = (
         Extension.id, Extension.number, Extension.name, Extension.devices, Extension.dialing_profile_id, Extension.pickup_group_id,
         Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
-        ExtensionClass.simultaneous_calls, ExtensionClass.recording,
+        ExtensionClass.simultaneous_calls, ExtensionClass.recording, ExtensionClass.call_time_window, Extension.extension_class_id,
     )
     query = _only(select(*columns).join(ExtensionClass).order_by(Extension.number), only)
     return [
         SimpleNamespace(
             **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
             premium=row.dialing_profile_id in premium, simultaneous="yes" if row.simultaneous_calls else "no",
-            recorded="" if row.recording == NO_RECORDING else row.recording,
+            recorded="" if row.recording == NO_RECORDING else row.recording, window=row.extension_class_id if row.call_time_window else 0,
         )
         for row in db.session.execute(query)
     ]

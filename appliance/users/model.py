@@ -1,7 +1,8 @@
-"""People who use the screens (USR-01 to USR-03, USR-06, USR-07, USR-10, USR-11, USR-14, USR-17, USR-18)."""
+"""People who use the screens (USR-01 to USR-03, USR-06, USR-07, USR-10, USR-11, USR-14, USR-15, USR-17, USR-18)."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,6 +12,7 @@ from stdnum.br import cpf as stdnum_cpf
 
 from appliance import db as ground
 from appliance import resource as resources
+from appliance.company.model import Company
 from appliance.db import Base, Instant, db
 from appliance.errors import Refused
 from appliance.extensions.model import Extension
@@ -18,6 +20,7 @@ from appliance.fields import Boolean, Choice, Day, Name, Pattern, Phone, Reader,
 from appliance.links import Reference, References
 from appliance.resource import Resource
 from appliance.users import password as passwords
+from appliance.work_shifts.model import WorkShift
 
 WRONG_PASSWORDS, LOCK_MINUTES = 5, 15
 LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("User")}
@@ -109,6 +112,10 @@ class User(Base):
         Reference("extensions"), _l("Extension"), name="extension", optional=True, also="Ramal Webphone",
         help=_l("The phone of this person."),
     )
+    work_shift_id: Mapped[int | None] = field(
+        Reference("work_shifts"), _l("Work shift"), name="work_shift", optional=True, also="Turno Horário de Trabalho",
+        help=_l("Outside it the person cannot log in, and new calls of the person's extension are refused. Nothing chosen: any time."),
+    )
     start_page: Mapped[str] = field(
         StartPage(), _l("Start page"), optional=True, default="", also="Pagina Inicial",
         help=_l("What the person sees after the login."),
@@ -170,6 +177,7 @@ class User(Base):
     locked_until: Mapped[datetime | None] = mapped_column(Instant())
 
     extension: Mapped[Extension | None] = relationship()
+    work_shift: Mapped[WorkShift | None] = relationship()
 
     def check(self) -> None:
         """One person per login and e-mail, whichever of the two is typed; somebody stays administrator."""
@@ -189,11 +197,18 @@ class User(Base):
             raise Refused(_("The check digits of this CPF are wrong."), field="cpf")
         if self.id and not (self.administrator and self.active) and not _other_administrators(self.id):
             raise Refused(_("Somebody must stay active administrator."), field="administrator")
+        if self.administrator and self.work_shift_id and not _other_administrators(self.id or 0, without_shift=True):
+            raise Refused(_("An administrator without a work shift must stay, so that somebody can log in at any time."), field="work_shift")
 
     def check_delete(self) -> None:
         """The last administrator stays."""
         if self.administrator and self.active and not _other_administrators(self.id):
             raise Refused(_("Somebody must stay active administrator."))
+
+    def affects_calls(self, before: dict[str, Any], after: dict[str, Any]) -> bool:
+        """Whether a write changes when an extension may call (HRS-18)."""
+        bound = any(values.get("work_shift") for values in (before, after)) or self.work_shift_id is not None
+        return bound and any(before.get(name) != after.get(name) for name in ("work_shift", "extension", "active"))
 
     def may(self, permission: str) -> bool:
         """Whether the person may open this menu."""
@@ -215,6 +230,16 @@ class User(Base):
             return {"now"} | {r.permission or r.word for r in resources.TABLE.values() if r.group == "telephony"} | {"cost_centres"}
         return {"now"}
 
+    # ------------------------------------------------------------------------------------------------ work shift
+
+    def may_enter(self) -> bool:
+        """Whether the person may log in now (HRS-17)."""
+        return self.work_shift is None or self.work_shift.takes_logins(_clock())
+
+    def may_stay(self) -> bool:
+        """Whether the person, already in, may stay: the tolerance counts too (HRS-18)."""
+        return self.work_shift is None or self.work_shift.is_on(_clock())
+
     # -------------------------------------------------------------------------------------------- wrong passwords
 
     def is_locked(self) -> bool:
@@ -228,6 +253,12 @@ class User(Base):
             self.locked_until, self.wrong_passwords = ground.now() + timedelta(minutes=LOCK_MINUTES), 0
 
 
+def _clock() -> datetime:
+    """Now, as the company's clock shows it."""
+    company = db.session.get(Company, resources.SINGLE_ID)
+    return ground.now().astimezone(ZoneInfo(company.timezone if company else "America/Sao_Paulo"))
+
+
 def by_login(text: str) -> User | None:
     """The person with this login or e-mail."""
     name = text.strip().lower()
@@ -236,8 +267,10 @@ def by_login(text: str) -> User | None:
     return db.session.scalar(select(User).where((User.login == name) | (func.lower(User.email) == name)))
 
 
-def _other_administrators(user_id: int) -> int:
+def _other_administrators(user_id: int, without_shift: bool = False) -> int:
     query = select(func.count()).where(User.administrator, User.active, User.id != user_id)
+    if without_shift:
+        query = query.where(User.work_shift_id.is_(None))
     return db.session.scalar(query) or 0
 
 
@@ -248,7 +281,7 @@ resource = Resource(
     tabs={_l("Registration"): ["name", "login", "email", "password", "must_change_password", "active"],
           _l("Permissions"): ["access_level", "administrator"],
           _l("Modules"): ["modules", "cost_centres"],
-          _l("Settings"): ["extension", "start_page", "language"],
+          _l("Settings"): ["extension", "work_shift", "start_page", "language"],
           _l("Personal data"): ["cpf", "phone", "birth_on", "gender", "postal_code", "street", "house_number", "complement",
                                 "city", "state", "country"]},
     also="Usuários atendente administrador permissões",

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -81,3 +83,29 @@ def carrier(phones: Phones, pbx: Exchange) -> Carrier:
 def second_carrier(phones: Phones, pbx: Exchange) -> Carrier:
     """Another one."""
     return phones.keep(Carrier(pbx.address, free_ports(1)[0], BY_IP, name="second carrier"))
+
+
+@dataclass
+class Clock:
+    """The time the dialplan takes for now, until the next apply (which forgets global variables)."""
+
+    exchange: Exchange
+
+    def at(self, text: str, zone: str = "America/Sao_Paulo") -> None:
+        """`2026-12-25 10:00` or with seconds, as clocks in the zone show it."""
+        self._put(str(int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp())))
+
+    def now(self) -> None:
+        """The machine's own time again."""
+        self._put("")
+
+    def _put(self, text: str) -> None:
+        self.exchange.ask(f'dialplan set global TESTTIME "{text}"')
+
+
+@pytest.fixture
+def clock(pbx: Exchange) -> Iterator[Clock]:
+    """A clock to set after `apply`; at the end the exchange goes by the machine's."""
+    found = Clock(pbx)
+    yield found
+    found.now()

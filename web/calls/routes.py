@@ -31,7 +31,7 @@ ICONS = {"inbound": "phone-incoming", "outbound": "phone-outgoing", "internal": 
 STEP_ICONS = {
     "arrived": "phone-incoming", "route": "route", "destination": "arrow-right", "trunk": "plug-connected", "ring": "bell", "answer": "phone-call",
     "hold": "player-pause", "transfer": "arrows-shuffle", "pickup": "phone-call", "park": "grip-vertical", "conference": "users-group",
-    "queue": "users", "ivr": "keyboard", "rating": "star", "refusal": "ban", "end": "phone-off",
+    "queue": "users", "ivr": "keyboard", "rating": "star", "refusal": "ban", "end": "phone-off", "closed": "clock",
 }
 PERIODS = [("today", _l("Today")), ("yesterday", _l("Yesterday")), ("week", _l("Last 7 days")), ("month", _l("This month")),
            ("last_month", _l("Last month")), ("year", _l("This year"))]

@@ -1,0 +1,135 @@
+"""Holidays taken over as events; hours chosen for queues and IVRs; the report of calls out of hours."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from appliance import changes
+from appliance.calendar_events import proposals
+from appliance.calendar_events.model import CalendarEvent
+from appliance.calls.model import CLOSED, NO_ANSWER, CallStep
+from appliance.db import db
+from appliance.resource import TABLE
+from tests.build import company, make, make_call, make_extension, make_hours
+from tests.visitor import person, text_of
+
+
+@pytest.fixture
+def doors(app):
+    company(area_code="48")
+    return make("queues", name="Suporte", number="2500"), make("ivrs", name="Principal", number="3500")
+
+
+def test_the_holidays_of_the_companys_state_are_proposed_and_taken_over_once(carla, doors):
+    """HRS-07: national and state ones by the area code, moving ones too; opt-in, for chosen queues and IVRs."""
+    page = text_of(carla.get("/calendar_events/holidays?year=2027"))
+    for said in ("Sexta-feira Santa", "26/03", "Dia Nacional de Zumbi", "Santa Catarina", "Carnaval", "fechado por costume"):
+        assert said in page, said
+    ticked = re.findall(r'name="days" value="([0-9-]+)" checked', carla.get("/calendar_events/holidays?year=2027").text)
+    assert "2027-12-25" in ticked and "2027-02-08" not in ticked
+    assert "Dia do Estado" not in text_of(carla.get("/calendar_events/holidays?year=2027&state=SP"))
+    assert carla.send("/calendar_events/holidays?year=2027&state=SC", {"days": ["2027-12-25"]}).status_code == 422
+    assert not db.session.query(CalendarEvent).count()
+    form = {"days": ["2027-12-25", "2027-02-08", "2027-03-26"], "queues": ["Suporte"], "ivrs": ["Principal"], "destination-type": "hangup"}
+    assert carla.send("/calendar_events/holidays?year=2027&state=SC", form).status_code == 302
+    resource = TABLE["calendar_events"]
+    found = {row.name: resource.show(row) for row in db.session.query(CalendarEvent)}
+    assert found["Natal 2027"] == {
+        "name": "Natal 2027", "start": "2027-12-25 00:00", "end": "2027-12-26 00:00", "every_year": False, "prompt": None, "destination": {"hangup": True},
+        "queues": ["Suporte"], "ivrs": ["Principal"]}
+    assert (found["Carnaval 2027"]["start"], found["Carnaval 2027"]["end"]) == ("2027-02-08 00:00", "2027-02-10 00:00"), "two days are one event"
+    assert len(found) == 3 and all(one.pending for one in db.session.query(changes.Change).filter_by(word="calendar_events"))
+    again = carla.send("/calendar_events/holidays?year=2027&state=SC", form)
+    assert again.status_code == 422 and "ainda não" in text_of(again)
+    assert "entre os eventos" in text_of(carla.get("/calendar_events/holidays?year=2027"))
+
+
+def test_the_list_says_which_holidays_are_not_taken_over(carla, doors):
+    """HRS-07: proposed each year, the next one's from November on."""
+    assert proposals.waiting(date(2026, 10, 31))[0] == 2026
+    year, before = proposals.waiting(date(2026, 11, 1))
+    assert (year, before) == (2027, 12)
+    proposals.take(2027, "SC", {"2027-12-25"}, {"queues": ["Suporte"]})
+    db.session.commit()
+    assert proposals.waiting(date(2026, 11, 1)) == (2027, 11)
+    assert "feriados de" in text_of(carla.get("/calendar_events"))
+
+
+def test_queues_and_ivrs_are_chosen_on_the_form_of_the_hours(carla, client, doors):
+    """HRS-04: the same column as on the queue's and the IVR's own form."""
+    queue, ivr = doors
+    day, night = make_hours("Dia"), make_hours("Noite")
+    page = f"/business_hours/{day.id}"
+    answer = carla.send(f"{page}/doors", {"queues": [str(queue.id)], "ivrs": [str(ivr.id)]})
+    assert answer.status_code == 302
+    db.session.refresh(queue), db.session.refresh(ivr)
+    assert (queue.business_hours_id, ivr.business_hours_id) == (day.id, day.id)
+    assert "agora: Dia" in text_of(carla.get(f"/business_hours/{night.id}"))
+    carla.send(f"{page}/doors", {"queues": [str(queue.id)]})
+    db.session.refresh(queue), db.session.refresh(ivr)
+    assert (queue.business_hours_id, ivr.business_hours_id) == (day.id, None)
+    limited = person(client, "davi.souza", modules=["business_hours"])
+    assert limited.send(f"{page}/doors", {"queues": []}).status_code in (302, 403)
+    davi = person(client, "eva.souza", modules=["queues"])
+    assert davi.send(f"{page}/doors", {"queues": []}).status_code == 403
+
+
+def closed_call(door, rule, at=None, **values):
+    """A stored conversation that met a closed door."""
+    call = make_call(at, **{"state": NO_ANSWER, "to": "4830139018"} | values)
+    call.steps.append(CallStep(position=9, kind=CLOSED, at=call.started_at, word=rule.__tablename__, row_id=rule.id, name=rule.name, number="", result="",
+                               detail={"door": door.__tablename__, "door_id": door.id, "door_name": door.name}))
+    db.session.commit()
+    return call
+
+
+@pytest.mark.database
+def test_the_report_lists_closed_calls_with_rule_and_door(carla, client, doors):
+    """REP-07, REP-19, HRS-06: filters start, end, telephone, queue, IVR and protocol; CSV; before any hours exist it says what is missing."""
+    queue, ivr = doors
+    page = text_of(carla.get("/out_of_hours"))
+    assert "não há horários de atendimento nem eventos" in page
+    hours = make_hours("Comercial")
+    event = make("calendar_events", name="Natal", start="2026-12-25 00:00", end="2026-12-26 00:00")
+    assert "não há horários" not in text_of(carla.get("/out_of_hours"))
+    first = closed_call(queue, hours, datetime(2026, 11, 20, 22, 30, tzinfo=UTC), from_="5548999991234")
+    second = closed_call(ivr, event, datetime(2026, 11, 21, 22, 30, tzinfo=UTC), from_="5548333344445")
+    make_call(datetime(2026, 11, 20, 12, tzinfo=UTC))
+    asked = "report=1&start=2026-11-20&end=2026-11-21"
+    page = carla.get(f"/out_of_hours?{asked}")
+    assert "Comercial" in text_of(page) and "Natal" in text_of(page) and f"/calls/{first.id}" in page.text
+    for more, call in ((f"queue={queue.id}", first), (f"ivr={ivr.id}", second), ("from_number=99999-1234", first), (f"protocol={second.protocol}", second),
+                       ("start=2026-11-21", second), ("end=2026-11-20", first)):
+        names = more.split("=")[0]
+        text = carla.get("/out_of_hours?" + "&".join([part for part in asked.split("&") if not part.startswith(f"{names}=")] + [more])).text
+        assert re.findall(r'href="/calls/(\d+)"', text) == [str(call.id)], more
+    assert "Nenhuma ligação" in text_of(carla.get("/out_of_hours?report=1&start=2026-11-22&end=2026-11-22"))
+    wrong = carla.get(f"/out_of_hours?{asked}&queue=999&from_number=abc")
+    assert wrong.status_code == 422 and "Esta fila não existe" in text_of(wrong) and "não é um telefone" in text_of(wrong)
+    file = carla.get(f"/out_of_hours.csv?{asked}").data.decode("utf-8-sig").split("\r\n")
+    assert file[0].startswith("Data e hora;") and len(file) == 4
+    assert file[2].startswith("20/11/2026 19:30:00;(48) 99999-1234;;") and ";Suporte;Comercial;horário de atendimento;" in file[2]
+    davi = person(client, "davi.souza", modules=["queues"])
+    assert davi.get("/out_of_hours").status_code == 403 and davi.get("/out_of_hours.csv").status_code == 403
+
+
+def test_the_report_is_paged_and_shows_only_what_the_person_may_see(carla, client, doors):
+    """REP-19, USR-18: fifty lines a page, both ways; calls of other cost centres stay hidden."""
+    hours = make_hours("Comercial")
+    make("cost_centres", name="Loja")
+    centre = make("cost_centres", name="Escritório")
+    ana = make_extension("1001", cost_centre="Loja")
+    begin = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    ids = [closed_call(doors[0], hours, begin + timedelta(minutes=place // 2), from_=ana).id for place in range(120)]
+    path, seen = "/out_of_hours?report=1&start=2026-11-20&end=2026-11-20", []
+    while path:
+        text = carla.get(path).text
+        seen += re.findall(r'href="/calls/(\d+)"', text)
+        found = re.search(r'rel="next" href="([^"]+)"', text)
+        path = found[1].replace("&amp;", "&") if found else ""
+    assert [int(one) for one in seen] == sorted(ids, key=lambda one: ids.index(one), reverse=True)
+    back = re.search(r'rel="prev" href="([^"]+)"', text)[1].replace("&amp;", "&")
+    assert [int(one) for one in re.findall(r'href="/calls/(\d+)"', carla.get(back).text)] == list(reversed(ids[20:70]))
+    other = person(client, "bruno.lima", modules=["reports"], cost_centres=[centre.name])
+    assert "/calls/" not in other.get("/out_of_hours?report=1&start=2026-11-20&end=2026-11-20").text.replace('href="/calls"', "")
