@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0015'
-down_revision = '0012'
+down_revision = '0014'
 
 Columns = list[tuple[str, Any, Any]]
 PROMPTS = ('greeting_prompt_id', 'prompt_id', 'invalid_prompt_id', 'timeout_prompt_id', 'attempts_exceeded_prompt_id')
