@@ -34,8 +34,8 @@ NAMED_BY_ROW = re.compile(r"queue-(\d+)(?:-\d+)?")  # queue-12-2: its second sec
 LEFT = {"CONNECT": ANSWERED, "ABANDON": ABANDONED, "EXITWITHTIMEOUT": TIMEOUT, "EXITWITHKEY": KEY, "EXITEMPTY": NO_AGENTS, "JOINEMPTY": NO_AGENTS}
 PASSED_ON = ("BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER")
 OVER = ("COMPLETECALLER", "COMPLETEAGENT", *PASSED_ON)
-# What the queue said when it did not take a caller, in BENTEVI_QUEUE (“12 FULL”). Asterisk's own log is silent about it.
-NEVER_IN = {"FULL": FULL, "JOINEMPTY": NO_AGENTS, "JOINUNAVAIL": NO_AGENTS}
+# Why a queue did not take a caller, in BENTEVI_QUEUE (“12 full”). Asterisk's own log is silent about it.
+NEVER_IN = {"full": FULL, "empty": NO_AGENTS}
 PLACES = ("BENTEVI_DESTINATION", "BENTEVI_ROUTE", "BENTEVI_TRUNK")  # each says that the call is somewhere else now
 SECOND = 1.0
 LATE_SECONDS = 0.05   # queue_log takes its second from a clock that may be some milliseconds behind
@@ -153,7 +153,8 @@ def _not_entered(talk: Conversation) -> list[Found]:
         if own is not None:
             used.add(own)
             continue
-        after = [(when, one) for when, one in talk.told(*PLACES, "BENTEVI_CLOSED", "BENTEVI_QUEUE") if one.uniqueid == line.uniqueid and one.place > line.place]
+        after = [(when, one) for when, one in talk.told(*PLACES, "BENTEVI_CLOSED", "BENTEVI_QUEUE")
+                 if one.uniqueid == line.uniqueid and one.place > line.place]  # fmt: skip
         until = next((place for place, (_when, one) in enumerate(after) if one.event in PLACES), len(after))
         found.append(_turned_away(talk, at, line, after[:until], after[until] if until < len(after) else None))
     return found
@@ -177,7 +178,7 @@ def _turned_away(talk: Conversation, at: float, line: Line, told: list[Placed], 
 
 
 def _status(line: Line) -> str:
-    """QUEUESTATUS of “12 FULL”."""
+    """The reason of “12 full”."""
     return str(line.extra.get("extra", "")).partition(" ")[2]
 
 
@@ -187,11 +188,10 @@ def _status(line: Line) -> str:
 def _entered_at(talk: Conversation, line: Line, second: float) -> float:
     """When a channel came into a queue whose log says this second: by the step right before it, else the second itself."""
     within = [(at, one) for at, one in talk.steps_of(line.uniqueid) if second - LATE_SECONDS <= at < second + SECOND]
-    row = str(queue_of(line.queue))
-    entering = [at for at, one in within if one.event == "BENTEVI_QUEUE" and str(one.extra.get("extra", "")).split(" ") == [row]]
-    arriving = [at for at, one in within if one.event == "BENTEVI_DESTINATION" and row_of(one)[:2] == ("queues", int(row))]
+    here = ("queues", queue_of(line.queue))
+    arriving = [at for at, one in within if one.event == "BENTEVI_DESTINATION" and row_of(one)[:2] == here]
     before = [at for at, one in within if one.event in ("CHAN_START", "ANSWER") or one.event.startswith("BENTEVI_")]
-    return (entering or arriving or before or [second])[-1]
+    return (arriving or before or [second])[-1]
 
 
 def _left_at(talk: Conversation, channel: str, second: float, after: float) -> float:
@@ -245,8 +245,8 @@ def _ivr_visit(talk: Conversation, ivr_id: int, position: int, ivrs: list[Placed
     entered, last = own[0][0], own[-1][1]
     after = [(at, line) for at, line in talk.told(*PLACES, "BENTEVI_CLOSED") if line.uniqueid == last.uniqueid and line.place > last.place]
     onward = [at for at, line in after if line.event in PLACES]
-    onward += [at for at, line in _entries(talk) if line.uniqueid == last.uniqueid and at + SECOND > own[-1][0]]
-    closed = any(line.event == "BENTEVI_CLOSED" and row_of(line)[2:4] == ("ivrs", str(ivr_id)) and at <= min(onward, default=at) for at, line in after)
+    first_onward = min(onward, default=_gone_at(talk, last.uniqueid))
+    closed = any(line.event == "BENTEVI_CLOSED" and row_of(line)[2:4] == ("ivrs", str(ivr_id)) and at <= first_onward for at, line in after)
     if closed:
         outcome = CLOSED
     elif onward:
@@ -255,6 +255,6 @@ def _ivr_visit(talk: Conversation, ivr_id: int, position: int, ivrs: list[Placed
         outcome = ABANDONED if _hung_up_itself(talk, last.uniqueid) else ENDED
     led_to = [visit for visit in queues if visit.entered_at >= moment(entered)]
     return IvrVisit(
-        position=position, ivr_id=ivr_id, ivr="", entered_at=moment(entered), left_at=moment(max(entered, min(onward, default=_gone_at(talk, last.uniqueid)))),
-        outcome=outcome, queue_id=led_to[0].queue_id if led_to else None,
+        position=position, ivr_id=ivr_id, ivr="", entered_at=moment(entered), left_at=moment(max(entered, first_onward)), outcome=outcome,
+        queue_id=led_to[0].queue_id if led_to else None,
         extension_id=next((visit.extension_id for visit in led_to if visit.extension_id), None), **about)  # fmt: skip

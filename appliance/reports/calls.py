@@ -211,8 +211,8 @@ class Search:
 
     def _holding(self, column: Any, numbers: tuple[str, ...]) -> list[str]:
         """Distinct numbers of a column that contain one of these; read from the column's index alone."""
-        holds = or_(*(holds(column, number) for number in numbers))
-        return [row[0] for row in self.run(select(column).where(holds).distinct().limit(MOST_NUMBERS + 1))]
+        fits = or_(*(holds(column, number) for number in numbers))
+        return [row[0] for row in self.run(select(column).where(fits).distinct().limit(MOST_NUMBERS + 1))]
 
     def _call_count(self, start: datetime, end: datetime) -> int:
         """About how many calls began in a period, from the roll-ups."""

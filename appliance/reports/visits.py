@@ -149,7 +149,8 @@ _ANSWERED = ("answered_count", _l("Answered"), COUNT, _l("calls a member of the 
 _LOST = ("lost_count", _l("Lost"), COUNT, _l("offered calls that were neither answered nor overflowed"))
 _OVERFLOWED = ("overflowed_count", _l("Overflowed"), COUNT, _l("left the queue unanswered by its rules and went on to another destination"))
 _ANSWERED_PERCENT = ("answered_percent", _l("% answered"), SHARE, _l("answered / offered × 100"))
-_SLA = ("sla_percent", _l("SLA"), SHARE, _l("answered within the queue's time / (answered + abandoned − abandoned sooner than the queue's abandon time) × 100"))
+_SLA = ("sla_percent", _l("SLA"), SHARE, _l(
+    "answered within the queue's time / (answered + abandoned − abandoned sooner than the queue's abandon time) × 100"))
 _LEVEL = ("service_level_percent", _l("NS"), SHARE, _l("answered within the queue's time / offered × 100"))
 _TMA = ("mean_talk_ms", _l("TMA"), TIME, _l("mean handling time: total handling / answered"))
 _TME = ("mean_wait_ms", _l("TME"), TIME, _l("mean waiting time of the answered calls"))

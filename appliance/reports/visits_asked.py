@@ -1,4 +1,4 @@
-"""What a person asks of the reports about queues and IVRs (REP-16, REP-20, REP-21, REP-26), as it is typed, read into what the database can be asked."""
+"""What a person asks of the reports about queues and IVRs (REP-16, REP-20, REP-21, REP-26): typed texts, read into what the database can be asked."""
 
 import re
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ import random
 import pytest
 from sqlalchemy import func, select
 
-from appliance.calls import store, visit_rows, visit_totals
+from appliance.calls import visit_rows, visit_totals
 from appliance.calls.model import Call, IvrVisit, QueueVisit
 from appliance.calls.record import record_call
 from appliance.calls.visit_totals import COLUMNS, HOUR_KEYS, KEYS, VisitHour, VisitTotal
@@ -76,9 +76,9 @@ def test_a_queue_that_does_not_take_a_call(place):
     """REP-16: Asterisk's own log says nothing of them; out of hours is no offered call."""
     sales = place.sales.id
     full = Scripted(TEN).goes_to("queues", sales, 0.3)
-    full.cel("BENTEVI_QUEUE", 0.5, f"{sales} FULL")
+    full.cel("BENTEVI_QUEUE", 0.5, f"{sales} full")
     empty = Scripted(TEN).goes_to("queues", sales, 0.3)
-    empty.cel("BENTEVI_QUEUE", 0.5, f"{sales} JOINEMPTY")
+    empty.cel("BENTEVI_QUEUE", 0.5, f"{sales} empty")
     stored(
         Scripted(TEN).goes_to("queues", sales, 0.3).closed("queues", sales, 0.4).goes_to("announcements", 7, 0.5).hang_up(9),
         full.goes_to("queues", place.support.id, 0.6).hang_up(9), empty.hang_up(0.7, by="system"),
