@@ -17,10 +17,13 @@ class Announcement(Base):
 
     __tablename__ = "announcements"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = field(Name(40), _l("Name"), unique=True, also="Anúncio Nome", help=_l("How the announcement is called in destinations and in the story of a call."))
+    name: Mapped[str] = field(
+        Name(40), _l("Name"), unique=True, also="Anúncio Nome", help=_l("How the announcement is called in destinations and in the story of a call."),
+    )
     description: Mapped[str] = field(Text(200), _l("Description"), optional=True, also="Descrição", help=_l("For yourselves: what it tells, and until when."))
     prompts: Mapped[list[int]] = field(
-        References("audio_prompts"), _l("Sounds"), also="Áudios desejados", help=_l("Played to the caller one after the other, in this order, whole: no key ends them."),
+        References("audio_prompts"), _l("Sounds"), also="Áudios desejados",
+        help=_l("Played to the caller one after the other, in this order, whole: no key ends them."),
     )
     destination: Mapped[str] = field(
         Destination(*ANYWHERE), _l("Then"), default=lambda: {"hangup": True}, also="Destino próximo passo",

@@ -7,7 +7,6 @@ from appliance.resource import SINGLE_ID
 from appliance.telephony.render import render
 from appliance.trunks.config import trunks
 
-
 _MARKS = {"year": "%Y", "short_year": "%y", "month": "%m", "day": "%d", SEQUENCE: SEQUENCE}
 _PERIODS = {"daily": "%Y%m%d", "monthly": "%Y%m", "yearly": "%Y", "never": "ever"}  # what one count lasts for
 

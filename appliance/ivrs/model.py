@@ -66,7 +66,8 @@ class Ivr(Base):
     )
     blacklists: Mapped[list[int]] = field(
         References("blacklists"), _l("Blacklists"), optional=True, default=list, also="Blacklist Inbound URA números bloqueados",
-        help=_l("Callers from outside whose number is in one of these lists are refused at this menu. They still reach other menus, and you can still dial them."),
+        help=_l("Callers from outside whose number is in one of these lists are refused at this menu. They still reach other menus, "
+                "and you can still dial them."),
     )
     greeting_prompt_id: Mapped[int | None] = field(
         Reference("audio_prompts"), _l("Greeting"), name="greeting_prompt", optional=True, also="Áudio de Saudação boas-vindas",
@@ -96,7 +97,8 @@ class Ivr(Base):
     )
     dial_extension: Mapped[bool] = field(
         Boolean(), _l("Callers may dial an extension"), default=False, also="Opção discar ramal",
-        help=_l("Besides the options, the number of an extension may be typed. An option that begins such a number then waits a moment for more digits."),
+        help=_l("Besides the options, the number of an extension may be typed. An option that begins such a number then waits a moment "
+                "for more digits."),
     )
     options: Mapped[dict[str, str]] = field(
         Options(

@@ -35,7 +35,8 @@ class Rating(Base):
         help=_l("Anything higher is refused. From 10 on a score may have two digits: who types one waits for the time below, or ends with #."),
     )
     timeout_seconds: Mapped[int] = field(
-        Seconds(1, 60), _l("Wait for a digit"), default=5, also="Timeout(s)", help=_l("From the end of the question, and again after each digit. 4 to 6 seconds are usual."),
+        Seconds(1, 60), _l("Wait for a digit"), default=5, also="Timeout(s)",
+        help=_l("From the end of the question, and again after each digit. 4 to 6 seconds are usual."),
     )
     attempts: Mapped[int] = field(
         Whole(1, 10), _l("Attempts"), default=2, also="Tentativas", help=_l("How often the question is asked in all. With 1 it is not asked again."),

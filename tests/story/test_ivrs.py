@@ -5,8 +5,22 @@ import time
 import pytest
 from flask_babel import force_locale
 
+from appliance import db as ground
+from appliance import lanes
+from appliance.audio_prompts.model import READY, AudioPrompt
 from appliance.calls.story import story
-from tests.build import change, company, make, make_extension, make_inbound_route, make_internal_route, make_outbound_route, make_profile, make_trunk
+from appliance.db import db
+from tests.build import (
+    change,
+    company,
+    make,
+    make_extension,
+    make_inbound_route,
+    make_internal_route,
+    make_outbound_route,
+    make_profile,
+    make_trunk,
+)
 from tests.records import wait_recorded
 from tests.sounds import library, order, tones_heard
 from tests.wire import the_wire
@@ -257,12 +271,17 @@ def test_a_text_with_accents_is_spoken_to_the_caller(pbx, phone):
     """IVR-04, IVR-30: the question is made from a text by the exchange's voice."""
     ana = make_extension("1001")
     prompt = make("audio_prompts", name="Boas-vindas", text="Olá! Não há avaliação à vista; pressione três para informações.")
-    from appliance import lanes
-    from appliance.db import db
-
-    lanes.relay()
-    assert the_wire().comes_true(lambda: db.session.rollback() or bool(db.session.get(type(prompt), prompt.id).file), 30)
+    prompt_id = prompt.id
     db.session.rollback()
+    lanes.relay()
+
+    def is_spoken():
+        ground.read_only()
+        state = db.session.get(AudioPrompt, prompt_id).state
+        db.session.rollback()  # an open transaction of ours would keep the worker from writing
+        return state == READY
+
+    assert the_wire().comes_true(is_spoken, 60)
     make("ivrs", name="Falada", number="3000", prompt="Boas-vindas")
     pbx.apply()
     call = phone(ana).call("3000")

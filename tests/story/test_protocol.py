@@ -8,9 +8,10 @@ import pytest
 
 from appliance import settings
 from appliance.calls.record import protocol
-from appliance.telephony import runtime
+from appliance.telephony import ami, runtime
 from tests.build import company, make_extension, make_inbound_route, make_trunk
 from tests.records import wait_recorded
+from tests.wire import the_wire
 
 pytestmark = pytest.mark.pbx
 
@@ -46,6 +47,41 @@ def test_fifty_calls_at_once_have_fifty_numbers_in_a_row(pbx, line):
         day = days.pop()
         assert sorted(found) == [f"{day}{place:06}" for place in range(1, 51)]
     assert len(set(found)) == 50
+
+
+COUNTERS, TIMES = 20, 50
+COUNTING = f"""
+[lab-counting]
+exten => s,1,Answer()
+ same => n,Set(TURN=0)
+ same => n(again),Set(BENTEVI_PROTOCOL=)
+ same => n,Gosub(bentevi-protocol,s,1)
+ same => n,Set(TURN=$[${{TURN}} + 1])
+ same => n,GotoIf($[${{TURN}} < {TIMES}]?again)
+ same => n,Set(DB(lab-counting/${{UNIQUEID}})=done)
+ same => n,Hangup()
+"""
+
+
+def test_many_calls_that_count_in_the_same_instant_lose_no_number(pbx, line):
+    """CFG-08: the counter is one step under a lock; without it two calls would read the same count."""
+    company(protocol_format=["sequence"], protocol_restart="never")
+    pbx.apply()
+    machine = settings.load()
+    control = runtime.control(machine)
+    runtime.command(control, "database deltree lab-counting")
+    with open(machine.asterisk / "etc" / "extensions.conf", "a") as file:
+        file.write(COUNTING)
+    runtime.command(control, "dialplan reload")
+    with ami.actions(machine) as asterisk:
+        for _counter in range(COUNTERS):
+            asterisk.ask({"Action": "Originate", "Channel": "Local/s@lab-counting", "Application": "Wait", "Data": "30", "Async": "true"})
+
+    def shown():
+        return runtime.command(control, "database show lab-counting")
+
+    assert the_wire().comes_true(lambda: shown().count("done") == COUNTERS, 60), shown()
+    assert f"Value: {COUNTERS * TIMES}" in runtime.command(control, "database get protocol ever")
 
 
 def test_the_sequence_begins_again_when_the_company_says(pbx, line):
