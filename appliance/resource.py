@@ -341,6 +341,11 @@ class Resource:
     def _record(self, row: Any, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:
         changes.record(self.word, row.id, self.title(row), action, before, after, pending=self.must_apply(row, before, after))
 
+    @property
+    def may_apply(self) -> bool:
+        """Whether some of its writes must be applied to Asterisk."""
+        return self.applies or hasattr(self.model, "affects_calls")
+
     def must_apply(self, row: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
         """Whether this write waits to be applied to Asterisk. Of a resource that in general need not be, the model may say so of single
         writes (`affects_calls`)."""

@@ -50,7 +50,7 @@ def store_rows(import_id: int) -> None:
             return
         row = db.session.get_one(Import, import_id)
         file, people = row.file, [person.id for person in outcome.touched if row.word == "users"]
-        if row.resource.applies:
+        if row.resource.may_apply:
             applying.ask_if_wanted()
         made = json.dumps(outcome.generated) if outcome.generated else None
         _end(import_id, run, **_found(outcome), state=STORED, generated=made, generated_count=len(outcome.generated), **model.over())

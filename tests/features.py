@@ -169,7 +169,7 @@ WAITING = {
     "RTE-08": "Destination queue: its part.",
     "RTE-16": "CNL: the table of local areas (RTE-20).",
     "RTE-17": "The queue's caller ID in the order: queues (QUE-02).",
-    "FEA-03": "Closed queues and hours that overflow: queues and hours; today a “telephone” destination uses the profile.",
+    "FEA-03": "Queues that overflow: queues; today a “telephone” destination uses the profile.",
     "HRS-03": "The action “custom rule” (IVR-27): custom rules.",
     "USR-02": "Avatar picture, team; address from a table of postal codes.",
     "USR-14": "The softphone registering the person's extension, and the feature password (FEA-20).",

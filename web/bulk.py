@@ -109,7 +109,7 @@ def edit(resource: Resource) -> ResponseReturnValue:
 
 
 def _stored(resource: Resource, outcome: Outcome, batch: str) -> ResponseReturnValue:
-    attempt = applying.ask_if_wanted() if resource.applies else None
+    attempt = applying.ask_if_wanted() if resource.may_apply else None
     db.session.commit()
     announce(resource, outcome.changed_ids)
     crud.relay()
@@ -163,7 +163,7 @@ def delete(resource: Resource) -> ResponseReturnValue:
         with changes.together(batch), door.open():
             for row in door.load(ids, [name for name, spec in resource.fields.items() if spec.kind.secret]).values():
                 door.delete(row)
-        if resource.applies:
+        if resource.may_apply:
             applying.ask_if_wanted()
         db.session.commit()
     except Refused as why:

@@ -57,7 +57,7 @@ def perform(change: Change, only_untouched: bool) -> tuple[Any, Any]:
     resource = resources.TABLE[change.word]
     row_id = change.row_id
     row = undo.take_back(change, only_untouched=only_untouched)
-    attempt = applying.ask_if_wanted() if resource.applies else None
+    attempt = applying.ask_if_wanted() if resource.may_apply else None
     db.session.commit()
     bulk.announce(resource, [row_id])
     crud.relay()
@@ -126,7 +126,7 @@ def perform_batch(name: str) -> tuple[int, list[tuple[Change, str]]]:
     touched = {change.word: change.row_id for change in undo.of_batch(name)}
     count, refused = undo.take_back_batch(name)
     if not refused:
-        if any(resources.TABLE[word].applies for word in touched):
+        if any(resources.TABLE[word].may_apply for word in touched):
             applying.ask_if_wanted()
         db.session.commit()
         crud.relay()

@@ -60,6 +60,19 @@ def test_slots_of_a_week_end_a_minute_earlier_because_gotoiftime_counts_it_in():
     assert weekly_slots([week("sun 22:00-02:00"), week("mon 02:00-08:00")]) == [Slot("00:00-07:59", "mon"), Slot("22:00-23:59", "sun")]
 
 
+@pytest.mark.parametrize("longer", [0, 10, 400])
+def test_the_dialplan_and_the_login_mean_the_same_minutes(longer):
+    """HRS-01, HRS-18: every minute of a week, by the slots and by `covers`."""
+    lines = [week("mon wed 08:00-12:00"), week("mon 13:00-24:00"), week("sat sun 22:00-06:00"), week("fri 00:00-24:00")]
+    slots_of_week = weekly_slots(lines, longer)
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    for minute in range(0, 7 * 24 * 60, 1 if not longer else 5):
+        moment = MONDAY + timedelta(minutes=minute)
+        in_slots = any(slot.times.split("-")[0] <= f"{moment:%H:%M}" <= slot.times.split("-")[1]
+                       and (slot.weekdays == "*" or days[moment.weekday()] in slot.weekdays.split("&")) for slot in slots_of_week)
+        assert in_slots == covers(lines, moment, longer), moment
+
+
 def test_slots_of_an_event_are_its_days():
     """HRS-07: broken first and last day, whole days of a month together, each in its year."""
     assert dated_slots(clock(2026, 12, 24, 12), clock(2026, 12, 26, 8), False) == [

@@ -7,6 +7,7 @@ from appliance.calls.model import CLOSED, REFUSED
 from appliance.calls.story import story
 from tests import media
 from tests.build import (
+    change,
     company,
     make,
     make_class,
@@ -231,6 +232,23 @@ def test_a_call_that_was_let_in_stays_when_the_hour_ends(pbx, phone, carrier, wa
     assert waiting.talks_with(ringing.answer()), "the first one goes on ringing where it was"
 
 
+def test_doors_that_send_a_call_to_each_other_let_it_go_after_twenty(pbx, carrier, way_in, clock):
+    """HRS-03: two closed queues in a circle end with a record, not with a call that never ends."""
+    one, other = make_hours("Um", "mon 08:00-18:00"), make_hours("Outro", "mon 08:00-18:00")
+    made_queue("A", "2000", business_hours="Um")
+    made_queue("B", "2001", business_hours="Outro")
+    change(one, closed_destination={"queue": "B"})
+    change(other, closed_destination={"queue": "A"})
+    way_in({"51": {"queue": "A"}})
+    pbx.apply()
+    quiet()
+    clock.at("2026-11-22 10:00")
+    call = carrier.call("51", caller="48999998888")
+    call.wait_ended()
+    (stored,) = refused_by("more than 20 destinations")
+    assert sum(step.kind == CLOSED for step in stored.steps) == 20
+
+
 def test_a_time_condition_has_two_sides(pbx, phone, carrier, way_in, clock):
     """HRS-11, HRS-12: days 1 to 5 of January from 09:00 to 17:00, and Saturdays past midnight; dialled from outside and inside."""
     ana, bruno = make_extension("1001"), make_extension("1002")
@@ -302,6 +320,19 @@ def test_an_extension_calls_only_in_the_hours_of_its_class(pbx, phone, carrier, 
     assert len(refused) == 3 and {call.to_number for call in refused} >= {"1002"}
     assert all("Não é completada: o ramal não pode fazer ligações neste horário." in told(call) for call in refused), told(refused[0])
     assert "refused: outside the hours of its class, number 033334444" in pbx.log()
+
+
+def test_the_test_call_after_an_apply_keeps_to_no_shift(pbx, carrier, way_out):
+    """HRS-18, EXT-25: else nothing could be applied at night."""
+    nobody = [week("sun 03:33-03:34")]
+    make_class("Loja", call_time_window=nobody)
+    make("work_shifts", name="Nunca", periods=nobody)
+    make_extension("1001", dialing_profile=way_out, **{"class": "Loja"})
+    make_user("ana.souza", extension="1001", work_shift="Nunca")
+    carrier.echoes = True
+    company(canary_number="033334444", canary_extension="1001")
+    assert [step["name"] for step in pbx.apply().steps][-1] == "canary"
+    assert carrier.wait_call("33334444")
 
 
 def test_after_the_shift_and_its_tolerance_new_calls_are_refused_and_the_old_one_goes_on(pbx, phone, carrier, way_out, clock):
