@@ -465,7 +465,7 @@ def test_nobody_gets_in_without_logging_in(client, word):
 def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Flask):
     open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language",
                    "recordings.listen"}  # opened by its signature
-    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "jobs", "assistant", "rating_scores"}
+    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "jobs", "assistant", "map", "rating_scores"}
     for rule in whole_app.url_map.iter_rules():
         view = whole_app.view_functions[rule.endpoint]
         if rule.endpoint in open_to_all:
