@@ -13,6 +13,7 @@ from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.ivrs import model as ivrs
 from appliance.khomp_boards import model as khomp_boards
+from appliance.moh_classes import model as moh_classes
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
@@ -35,6 +36,7 @@ RESOURCES = [
     ivrs.resource,
     business_hours.resource,
     audio_prompts.resource,
+    moh_classes.resource,
     blacklists.resource,
     users.resource,
     cost_centres.resource,
