@@ -1,7 +1,6 @@
 """Queues → sections of queues.conf and contexts of the dialplan. Members are put in while Asterisk runs (members.py)."""
 
 from types import SimpleNamespace
-from typing import Any
 
 from sqlalchemy import select
 
@@ -9,7 +8,7 @@ from appliance.audio_prompts import files
 from appliance.db import db
 from appliance.destinations import facts
 from appliance.moh_classes.model import class_name
-from appliance.queues.model import ALWAYS, FEWEST_CALLS, IN_ORDER, LEAST_RECENT, LINEAR, RANDOM, RING_ALL, ROTATE, WHILE_RINGING, Queue
+from appliance.queues.model import ALWAYS, FEWEST_CALLS, LEAST_RECENT, LINEAR, RANDOM, RING_ALL, ROTATE, WHILE_RINGING, Queue
 from appliance.telephony.render import render
 
 # Asterisk does not report a strategy it does not know. `rrordered` is `rrmemory` in the order of the list people see.
@@ -21,14 +20,8 @@ RING_OPTIONS = {ALWAYS: "r", WHILE_RINGING: "R"}
 DEFAULT_ANNOUNCEMENT = "queue-periodic-announce"
 
 
-def section(row: Any) -> str:
-    """The name of a queue's section. Asterisk makes the box for the members once, as a list or not, and a section that lives
-    through a change of the strategy keeps it: so those in order have a section of their own, and who waits in the other finishes there."""
-    return f"queue-{row.id}-2" if row.strategy in IN_ORDER else f"queue-{row.id}"
-
-
 def queues_conf() -> str:
-    """Every queue in order of id."""
+    """Every queue in order of id, each with both of its sections."""
     return render("queues.queues.conf.j2", queues=[_section(row) for row in _rows()])
 
 
@@ -46,7 +39,10 @@ def _section(row: Queue) -> SimpleNamespace:
     absent = ["paused", "invalid", "unavailable", "unknown"]
     leads_on = bool(row.overflow.get("on_no_agents") or row.overflow_queues)
     return SimpleNamespace(
-        word="queues", id=row.id, section=section(row), strategy=STRATEGY_WORDS[row.strategy], ring_seconds=row.ring_timeout_seconds,
+        word="queues", id=row.id, sections=[
+            {"name": name, "strategy": STRATEGY_WORDS[row.strategy] if name == row.section else strategy}
+            for name, strategy in ((f"queue-{row.id}", "random"), (f"queue-{row.id}-2", "linear"))],
+        ring_seconds=row.ring_timeout_seconds,
         wrap_up_seconds=row.wrap_up_seconds, max_waiting=full or 0, weight=row.queue_weight, autofill=row.autofill, ring_in_use=row.ring_in_use,
         service_level_seconds=row.service_level_seconds, moh_class=class_name(row.moh_class_id),
         join_empty=",".join(absent if row.ring_in_use else [*absent, "inuse"]) if leads_on else "yes",
@@ -62,7 +58,7 @@ def _context(row: Queue) -> SimpleNamespace:
     targets = {"timeout": row.overflow.get("on_timeout"), "full": (row.overflow.get("on_full") or {}).get("destination"),
                "nobody": row.overflow.get("on_no_agents") or row.overflow.get("on_timeout")}
     return SimpleNamespace(
-        word="queues", id=row.id, number=row.number, section=section(row), options=OPTIONS + RING_OPTIONS.get(row.ring_tone_mode, ""),
+        word="queues", id=row.id, number=row.number, section=row.section, options=OPTIONS + RING_OPTIONS.get(row.ring_tone_mode, ""),
         max_wait_seconds=row.max_wait_seconds, recording=row.recording, helpers="-".join(map(str, row.overflow_queues)),
         **{name: facts(target) if target else None for name, target in targets.items()},
     )

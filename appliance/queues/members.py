@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from appliance import db as ground
 from appliance import settings
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -34,15 +35,25 @@ class Member:
 
 @dataclass
 class Section:
-    """A queue as Asterisk has it; an old one stays while callers wait in it. Members in their order."""
+    """A section as Asterisk has it, members in their order."""
 
     name: str
+    waiting_count: int = 0
     members: list[Member] = field(default_factory=list)
 
     @property
     def is_in_order(self) -> bool:
-        """Whether its members are a list (config.section)."""
+        """Whether its members are a list (Queue.section)."""
         return self.name.count("-") == 2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a row says: the section that calls go into, members in order, whether they ring in a call."""
+
+    section: str
+    members: list[Member]
+    rings_in_use: bool
 
 
 def queue_id(section: str) -> int | None:
@@ -71,21 +82,23 @@ def sync(only: int | None = None) -> None:
             return
         with ami.actions(machine) as asterisk:
             for section in _sections(asterisk):
-                row_id = queue_id(section.name)
-                if row_id in wanted:
-                    _bring(asterisk, section, *wanted[row_id])
+                queue = wanted.get(queue_id(section.name))
+                if queue:
+                    is_used = section.name == queue.section or section.waiting_count
+                    _bring(asterisk, section, queue.members if is_used else [], queue.rings_in_use)
 
 
-def _wanted(only: int | None) -> dict[int | None, tuple[list[Member], bool]]:
-    """Queue id → (members in order, whether they ring in a call)."""
+def _wanted(only: int | None) -> dict[int | None, Wanted]:
+    """Queue id → what its row says."""
     db.session.rollback()
+    ground.read_only()
     numbers = {row.id: row.number for row in db.session.execute(select(Extension.id, Extension.number))}
     query = select(Queue) if only is None else select(Queue).where(Queue.id == only)
-    found: dict[int | None, tuple[list[Member], bool]] = {}
+    found: dict[int | None, Wanted] = {}
     for row in db.session.scalars(query):
         members = [Member(f"PJSIP/{numbers[one['extension']]}", name(one["extension"]), one["penalty"], one["paused"])
                    for one in row.members if one["extension"] in numbers]
-        found[row.id] = members, row.ring_in_use
+        found[row.id] = Wanted(row.section, members, row.ring_in_use)
     db.session.rollback()
     return found
 
@@ -94,7 +107,7 @@ def _sections(asterisk: ami.Connection) -> list[Section]:
     found: dict[str, Section] = {}
     for event in asterisk.ask({"Action": "QueueStatus"}).events:
         if event.get("Event") == "QueueParams":
-            found.setdefault(event["Queue"], Section(event["Queue"]))
+            found.setdefault(event["Queue"], Section(event["Queue"])).waiting_count = int(event["Calls"])
         elif event.get("Event") == "QueueMember":
             member = Member(event["Location"], event["Name"], int(event["Penalty"]), event["Paused"] == "1")
             found.setdefault(event["Queue"], Section(event["Queue"])).members.append(member)

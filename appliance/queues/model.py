@@ -163,6 +163,13 @@ class Queue(Base):
 
     business_hours: Mapped[BusinessHours | None] = relationship()
 
+    @property
+    def section(self) -> str:
+        """The section of Asterisk that calls go into. Asterisk makes the box for the members once, as a list or not, and keeps it through
+        a change of the strategy, and a section that is taken away is deaf to everything while callers wait in it. So each queue has
+        two all the time: who waited in the other one finishes there."""
+        return f"queue-{self.id}-2" if self.strategy in IN_ORDER else f"queue-{self.id}"
+
     def numbers(self) -> list[str]:
         """What it occupies in the numbering."""
         return [self.number]
