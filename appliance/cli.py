@@ -18,6 +18,7 @@ from appliance import front_door, settings
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
+from appliance.queues import command as queues_command
 from appliance.recordings import command as recordings_command
 from appliance.settings import CHECKOUT, Settings
 
@@ -358,6 +359,7 @@ def token_create(login: str, name: str) -> None:
 
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
+queues_command.add_to(bentevi, rows, tell)
 recordings_command.add_to(bentevi, rows, tell)
 
 

@@ -50,14 +50,17 @@ from web.calls import routes as calls
 from web.imports import api as imports_api
 from web.imports import routes as imports
 from web.limits import limiter
+from web.missed_calls import routes as missed_calls
+from web.moh_classes import routes as moh_classes
+from web.queues import routes as queues
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
 
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
-    blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
+    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, missed_calls.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
+    blacklists.pages, audio_prompts.pages, queues.pages, moh_classes.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
 ]
 
 POLICY = (
@@ -157,7 +160,7 @@ def _everywhere() -> dict[str, Any]:
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
-        "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "queue_members": queues.below, "moh_sounds": moh_classes.sounds, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
         "help_picture": help.picture,
     }

@@ -28,6 +28,7 @@ class Page:
 PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
+    Page("missed_calls", _l("Missed calls"), "/missed_calls", "phone-off", "reports", "Perdidas ligações perdidas chamadas perdidas retorno"),
     Page("reports", _l("Ready reports"), "/reports", "file-text", "reports", "Relatórios prontos PDF XLSX planilha exportar"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),

@@ -16,11 +16,13 @@ from appliance.extensions.model import Extension
 from appliance.inbound_routes.model import InboundRoute
 from appliance.internal_routes.model import InternalRoute
 from appliance.outbound_routes.model import OutboundRoute
+from appliance.queues.model import Queue
 from appliance.resource import SINGLE_ID
 from appliance.trunks.model import Trunk
 
 MODELS: dict[str, Any] = {
     "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
+    "queues": Queue,
 }
 Key = tuple[str, int]
 

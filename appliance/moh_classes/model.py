@@ -72,7 +72,7 @@ def _numbered(plain: str) -> Iterator[str]:
 
 resource = Resource(
     MohClass, word="moh_classes", label=_l("Music on hold"), one=_l("music on hold"), new=_l("New music on hold"), key="name",
-    group="telephony", icon="volume", columns=["name", "description", "files"], search=["name", "description"],
+    group="telephony", icon="music", columns=["name", "description", "files"], search=["name", "description"],
     tabs={_l("General"): ["name", "description", "files"]},
     upload=Upload(take, ".wav,.mp3,audio/wav,audio/mpeg", several=True, help=_l(
         "WAV or MP3, several at once if you like; each at most 10 minutes and 40 MB. They are added behind the files above.")),

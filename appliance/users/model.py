@@ -22,7 +22,7 @@ from appliance.users import password as passwords
 WRONG_PASSWORDS, LOCK_MINUTES = 5, 15
 LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("User")}
 SCREENS = {
-    "now": _l("Now"), "reports": _l("Reports"), "recordings": _l("Recordings"), "revisions": _l("Revisions"), "audit": _l("Audit trail"),
+    "now": _l("Now"), "reports": _l("Reports"), "missed_calls": _l("Missed calls"), "recordings": _l("Recordings"), "revisions": _l("Revisions"), "audit": _l("Audit trail"),
     "jobs": _l("Jobs"),
 }  # permissions that are no resource
 

@@ -1,12 +1,14 @@
 """queues, music groups and missed calls"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0013'
 down_revision = '0012'
 
-COLUMNS = [
+COLUMNS: list[sa.Column[Any]] = [
     sa.Column('strategy', sa.String(length=40), nullable=False, server_default='ring_all'),
     sa.Column('members', sa.JSON(), nullable=False, server_default='[]'),
     sa.Column('ring_timeout_seconds', sa.Integer(), nullable=False, server_default='15'),
@@ -44,7 +46,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('queues') as batch:
         for column in COLUMNS:
-            batch.add_column(column.copy())
+            batch.add_column(column._copy())
         for name, table in LINKS:
             batch.add_column(sa.Column(name, sa.Integer(), nullable=True))
             batch.create_foreign_key(op.f(f'fk_queues_{name}'), table, [name], ['id'])
@@ -53,7 +55,38 @@ def upgrade() -> None:
             batch.alter_column(column.name, server_default=None, existing_type=column.type, existing_nullable=False)
 
 
+    op.create_table('missed_calls',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('call_id', sa.Integer(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('number', sa.String(length=40), nullable=False),
+    sa.Column('number_key', sa.String(length=40), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('reason', sa.String(length=20), nullable=False),
+    sa.Column('queue_id', sa.Integer(), nullable=True),
+    sa.Column('queue', sa.String(length=80), nullable=False),
+    sa.Column('wait_seconds', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('resolved_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('resolved_by', sa.String(length=120), nullable=False),
+    sa.Column('resolving_call_id', sa.Integer(), nullable=True),
+    sa.Column('after_seconds', sa.Integer(), nullable=True),
+    sa.Column('note', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['call_id'], ['calls.id'], name=op.f('fk_missed_calls_call_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['resolving_call_id'], ['calls.id'], name=op.f('fk_missed_calls_resolving_call_id'), ondelete='SET NULL'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_missed_calls')),
+    sa.UniqueConstraint('call_id', name=op.f('uq_missed_calls_call_id')),
+    sqlite_autoincrement=True
+    )
+    op.create_index('ix_missed_calls_at_id', 'missed_calls', ['at', 'id'])
+    op.create_index('ix_missed_calls_state_number_key', 'missed_calls', ['state', 'number_key'])
+    op.create_index(op.f('ix_missed_calls_queue_id'), 'missed_calls', ['queue_id'])
+    op.create_index(op.f('ix_missed_calls_resolving_call_id'), 'missed_calls', ['resolving_call_id'])
+
+
 def downgrade() -> None:
+    op.drop_table('missed_calls')
     with op.batch_alter_table('queues') as batch:
         for name, _table in LINKS:
             batch.drop_constraint(op.f(f'fk_queues_{name}'), type_='foreignkey')
