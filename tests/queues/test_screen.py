@@ -30,7 +30,7 @@ def test_members_come_pause_and_go_on_the_page(carla, queue):
     carla.send(f"/queues/{queue}/members/1001", {"act": "pause"})
     assert lines(queue) == [("1001", True), ("1002", False)]
     page = text_of(carla.get(f"/queues/{queue}"))
-    assert "Ana" in page and "Bruno" in page and "Recolocar" in page
+    assert "Ana" in page and "Bruno" in page and "Tirar da pausa" in page
     carla.send(f"/queues/{queue}/members/1001", {"act": "unpause"})
     carla.send(f"/queues/{queue}/members/1002", {"act": "leave"})
     assert lines(queue) == [("1001", False)]
