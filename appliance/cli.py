@@ -158,6 +158,13 @@ def rows() -> Iterator[None]:
         yield
 
 
+def store() -> None:
+    """Commit what a command changed."""
+    from appliance.db import db
+
+    db.session.commit()
+
+
 def tell(data: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
     """Print data, or the lines a person reads."""
     click.echo(json.dumps(data, indent=1, ensure_ascii=False, default=str) if as_json else "\n".join(lines()))
@@ -359,7 +366,7 @@ def token_create(login: str, name: str) -> None:
 
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
-queues_command.add_to(bentevi, rows, tell)
+queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)
 
 

@@ -9,7 +9,7 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels", "lanes", "links", "live", "many",
-    "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
+    "masks", "numbering", "numbers", "planned", "resource", "settings", "tune", "undo",
 }
 OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
 ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "events", "first_start", "prompts", "proving", "records", "resources", "sounds"}
@@ -20,6 +20,13 @@ REASONABLE = {
     ("blacklists.config", "audio_prompts.files"): "a list's sounds are played from where the library keeps them",
     ("assistant.live", "calls.live"): "channels are named and grouped in one way",
     ("calls.store", "recordings.record"): "the records of a call say when its recordings begin and end",
+    ("calls.store", "missed_calls.record"): "the ledger of missed calls is kept in the transaction of the records",
+    ("missed_calls.record", "calls.parties"): "numbers are compared as the company writes them",
+    ("missed_calls.record", "calls.words"): "a party has one wording everywhere",
+    ("missed_calls.ledger", "calls.parties"): "days are those of the company's zone",
+    ("moh_classes.config", "audio_prompts.files"): "the files of a group are sounds of the library",
+    ("moh_classes.model", "audio_prompts.intake"): "a file that is sent becomes a sound of the library",
+    ("queues.config", "audio_prompts.files"): "a periodic announcement is a sound of the library",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
     ("dialing_profiles.config", "outbound_routes.config"): "a profile includes the contexts of its routes",

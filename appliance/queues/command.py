@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 
-def add_to(group: click.Group, rows: Any, tell: Any) -> None:
-    """Hang `queue list`, `join`, `leave`, `pause` and `unpause` under the command; `rows` opens the application, `tell` prints."""
+def add_to(group: click.Group, rows: Any, tell: Any, store: Callable[[], None]) -> None:
+    """Hang `queue list`, `join`, `leave`, `pause` and `unpause` under the command; `rows` opens the application, `tell` prints, `store` commits."""
 
     @group.group("queue")
     def queue() -> None:
@@ -34,7 +34,7 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
         @click.argument("extension")
         def _act(which: str, extension: str) -> None:
             with rows():
-                _changed(which, extension, change)
+                _changed(which, extension, change, store)
 
     def _members() -> Any:
         from appliance.queues import members
@@ -47,7 +47,7 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     act("unpause", "EXTENSION gets calls of QUEUE again.", lambda row, one: _members().change(row, one, paused=False))
 
 
-def _changed(which: str, extension: str, change: Callable[[Any, str], bool]) -> None:
+def _changed(which: str, extension: str, change: Callable[[Any, str], bool], store: Callable[[], None]) -> None:
     """One change, in force at once. Raises Refused, or Busy when Asterisk is away (the row is stored)."""
     from sqlalchemy import or_, select
 
@@ -60,6 +60,6 @@ def _changed(which: str, extension: str, change: Callable[[Any, str], bool]) -> 
     if row is None:
         raise Refused(f"there is no queue {which}")
     row_id, changed = row.id, change(row, extension)
-    db.session.commit()
+    store()
     members.sync(row_id)
     click.echo("done" if changed else "it was so already")

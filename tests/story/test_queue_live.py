@@ -7,7 +7,16 @@ from appliance.calls.model import QUEUE
 from appliance.db import db
 from appliance.missed_calls.model import MissedCall
 from appliance.resource import TABLE
-from tests.build import change, company, make_extension, make_inbound_route, make_outbound_route, make_profile, make_queue, make_trunk
+from tests.build import (
+    change,
+    company,
+    make_extension,
+    make_inbound_route,
+    make_outbound_route,
+    make_profile,
+    make_queue,
+    make_trunk,
+)
 from tests.player import until
 from tests.records import quiet, wait_recorded
 from tests.story.test_queues import GENEROUS, put_members
