@@ -25,9 +25,10 @@ SECTION = re.compile(r"queue-(\d+)(?:-\d+)?")
 
 @dataclass(frozen=True)
 class Member:
-    """One member as it should be, or is."""
+    """One member as it should be, or is. `device` is whose state counts."""
 
     interface: str
+    device: str
     name: str
     penalty: int
     paused: bool
@@ -92,15 +93,20 @@ def _wanted(only: int | None) -> dict[int | None, Wanted]:
     """Queue id → what its row says."""
     db.session.rollback()
     ground.read_only()
-    numbers = {row.id: row.number for row in db.session.execute(select(Extension.id, Extension.number))}
+    known = {row.id: row for row in db.session.execute(select(Extension.id, Extension.number, Extension.devices))}
     query = select(Queue) if only is None else select(Queue).where(Queue.id == only)
     found: dict[int | None, Wanted] = {}
     for row in db.session.scalars(query):
-        members = [Member(f"PJSIP/{numbers[one['extension']]}", name(one["extension"]), one["penalty"], one["paused"])
-                   for one in row.members if one["extension"] in numbers]
+        members = [_member(known[one["extension"]], one) for one in row.members if one["extension"] in known]
         found[row.id] = Wanted(row.section, members, row.ring_in_use)
     db.session.rollback()
     return found
+
+
+def _member(extension: Any, line: dict[str, Any]) -> Member:
+    device = f"PJSIP/{extension.number}"
+    interface = device if extension.devices == 1 else f"Local/{extension.number}@bentevi-queue-member/n"  # dialplan/queue.conf
+    return Member(interface, device, name(extension.id), line["penalty"], line["paused"])
 
 
 def _sections(asterisk: ami.Connection) -> list[Section]:
@@ -109,7 +115,7 @@ def _sections(asterisk: ami.Connection) -> list[Section]:
         if event.get("Event") == "QueueParams":
             found.setdefault(event["Queue"], Section(event["Queue"])).waiting_count = int(event["Calls"])
         elif event.get("Event") == "QueueMember":
-            member = Member(event["Location"], event["Name"], int(event["Penalty"]), event["Paused"] == "1")
+            member = Member(event["Location"], event["StateInterface"], event["Name"], int(event["Penalty"]), event["Paused"] == "1")
             found.setdefault(event["Queue"], Section(event["Queue"])).members.append(member)
     return list(found.values())
 
@@ -132,7 +138,8 @@ def _bring(asterisk: ami.Connection, section: Section, wanted: list[Member], rin
             tell("QueueRemove", member)
     for member in wanted:
         if member.interface not in same:
-            tell("QueueAdd", member, Penalty=member.penalty, Paused="yes" if member.paused else "no", MemberName=member.name)
+            tell("QueueAdd", member, Penalty=member.penalty, Paused="yes" if member.paused else "no", MemberName=member.name,
+                 StateInterface=member.device)  # fmt: skip
         else:
             if have[member.interface].penalty != member.penalty:
                 tell("QueuePenalty", member, Penalty=member.penalty)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.db import db
 from appliance.resource import TABLE
 from tests.build import make_extension, make_queue
 from tests.visitor import person, text_of
@@ -10,17 +11,19 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def lines(queue):
-    from appliance.db import db
-
     db.session.rollback()
-    return [(line["extension"], line["paused"]) for line in TABLE["queues"].show(TABLE["queues"].get(queue))["members"]]
+    found = [(line["extension"], line["paused"]) for line in TABLE["queues"].show(TABLE["queues"].get(queue))["members"]]
+    db.session.rollback()  # whoever writes next waits for nobody
+    return found
 
 
 @pytest.fixture
 def queue(app):
     make_extension("1001", name="Ana")
     make_extension("1002", name="Bruno")
-    return make_queue("2000", TABLE["extensions"].find("1001"), name="Suporte").id
+    row_id = make_queue("2000", TABLE["extensions"].find("1001"), name="Suporte").id
+    db.session.rollback()
+    return row_id
 
 
 def test_members_come_pause_and_go_on_the_page(carla, queue):
@@ -56,3 +59,22 @@ def test_who_may_not_change_queues_changes_no_member(client, queue):
     assert davi.send(f"/queues/{queue}/members/1001", {"act": "pause"}).status_code == 403
     assert davi.api("PATCH", f"/api/v1/queues/{queue}/members/1001", {"paused": True}).status_code == 403
     assert lines(queue) == [("1001", False)]
+
+
+def test_the_console_lists_pauses_puts_in_and_takes_out(whole_app, queue):
+    """QUE-22: `bentevi queue`; what is wrong is one sentence and 2."""
+    from click.testing import CliRunner
+
+    from appliance.cli import bentevi
+
+    def run(*words):
+        return CliRunner().invoke(bentevi, ["queue", *words])
+
+    assert run("join", "Suporte", "1002").output == "done\n" and run("join", "2000", "1002").output == "it was so already\n"
+    assert run("pause", "2000", "1001").exit_code == 0
+    assert lines(queue) == [("1001", True), ("1002", False)]
+    assert "1001 (paused), 1002" in run("list").output and '"waiting": 0' in run("list", "--json").output
+    assert run("unpause", "2000", "1001").exit_code == 0 and run("leave", "2000", "1002").exit_code == 0
+    assert lines(queue) == [("1001", False)]
+    for words in (("pause", "Nada", "1001"), ("pause", "Suporte", "1009"), ("join", "Suporte", "1009")):
+        assert run(*words).exit_code == 2, words

@@ -192,6 +192,29 @@ def test_members_are_there_again_when_asterisk_has_started(pbx, phone):
         time.sleep(0.2)
 
 
+def test_all_telephones_of_a_member_ring_and_one_takes_the_call(pbx, phone, phones):
+    """QUE-22, EXT-28: a member with two devices; the other is released; a transfer of the member and the caller's hanging up work as ever."""
+    caller, ana, bruno = make_extension("1000"), make_extension("1001", devices=2), make_extension("1002")
+    queue = make_queue("2000", ana, recording=True)
+    pbx.apply()
+    assert queue.recording
+    desk, here, other = phone(caller), phone(ana), phone(bruno)
+    mobile = phones.phone("1001", "secret-1001", name="mobile")
+    call = desk.call("2000")
+    ringing_here = here.wait_ringing(GENEROUS)
+    there = mobile.answer(GENEROUS)
+    ringing_here.wait_ended()
+    assert call.talks_with(there)
+    there.transfer("1002")
+    assert call.talks_with(other.answer(GENEROUS))
+    call.hang_up()
+    call = desk.call("2000")
+    there = here.answer(GENEROUS)
+    assert call.talks_with(there)
+    there.hang_up()
+    call.wait_ended()
+
+
 def test_a_member_in_a_call_rings_only_where_the_queue_says_so(pbx, phone):
     """QUE-04: on, a member in a direct call rings; off, the next free member does."""
     caller, friend = make_extension("1000"), make_extension("1004")
@@ -343,7 +366,7 @@ def test_without_anybody_available_a_call_overflows_at_once(pbx, phone, phones):
 
 
 def test_queues_that_help_take_the_call_in_their_order(pbx, phone):
-    """QUE-20: A is closed, B without agents, C open: the call rings C; without C it goes where A's overflow says."""
+    """QUE-20: A is closed, B without agents, C open: the call rings C; without C it goes where A's overflow, or A's hours, say."""
     caller, last = make_extension("1000"), make_extension("1009")
     bruno, carla = make_extension("1002"), make_extension("1003")
     b_queue = make_queue("2002", bruno, overflow={"on_no_agents": {"hangup": True}})
@@ -352,10 +375,15 @@ def test_queues_that_help_take_the_call_in_their_order(pbx, phone):
     pbx.apply()
     desk, end, c = phone(caller), phone(last), phone(carla)
     assert served(desk, "2001", [c]) is c, "A and B have nobody"
+    put_members(c_queue)
+    call = desk.call("2001")
+    assert call.talks_with(end.answer(GENEROUS)), "nobody anywhere: A's own overflow"
+    call.hang_up()
+    put_members(c_queue, carla)
     for queue in (a_queue, c_queue):  # as the hours do it when a queue is closed
         close(pbx, queue)
     call = desk.call("2001")
-    assert call.talks_with(end.answer(GENEROUS)), "A and C closed, B has nobody"
+    assert call.talks_with(end.answer(GENEROUS)), "A and C closed, B has nobody: as the hours of A say"
     call.hang_up()
     reopen(pbx, c_queue)
     assert served(desk, "2001", [c]) is c, "A is closed, B has nobody"
@@ -363,10 +391,12 @@ def test_queues_that_help_take_the_call_in_their_order(pbx, phone):
 
 
 def close(pbx, queue):
-    """The question of the hours answered with no, in the running dialplan."""
+    """The question of the hours answered with no, in the running dialplan: they let the queues that help try, then send the call to 1009."""
+    lines = ["StackPop", f"Gosub,bentevi-queue-{queue.id},closed,1", "Goto,bentevi-own-numbers,1009,1"]
     pbx.ask(f"dialplan remove extension {queue.id}@bentevi-hours-queues")
-    pbx.ask(f"dialplan add extension {queue.id},1,Gosub,bentevi-queue-{queue.id},closed,1 into bentevi-hours-queues")
-    pbx.ask(f"dialplan add extension {queue.id},2,Return into bentevi-hours-queues")
+    for number, line in enumerate(lines, 1):
+        name, _comma, arguments = line.partition(",")
+        pbx.ask(f'dialplan add extension {queue.id},{number},{name}{f"({arguments})" if arguments else ""} into bentevi-hours-queues')
 
 
 def reopen(pbx, queue):
