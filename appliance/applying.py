@@ -1,6 +1,7 @@
 """Putting the rows into force: rows → files → telephony/revision.py, and what is written down about it."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,12 +21,15 @@ from appliance.company.model import Company
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.extensions import config as extensions
+from appliance.queues import members
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number, proved_number
 from appliance.telephony import canary, points, revision, runtime, store, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, N_, Finding, finding
 from appliance.telephony.render import Unfit
 from appliance.trunks.config import trunks
+
+log = logging.getLogger("bentevi.apply")
 
 INTERRUPTED = N_("Interrupted; the revision before stayed in force.")
 KEPT_REVISIONS = 200
@@ -123,8 +127,17 @@ def _apply(attempt: Attempt) -> None:
     db.session.commit()
     points.reached("commit.after")
     live.announce(apply=attempt.id)
+    _put_members()
     restart()
     revision.prune(settings.load(), KEPT_REVISIONS)
+
+
+def _put_members() -> None:
+    """Queues that came into force get their members, which stand in no file. An Asterisk that is down gets them when it starts."""
+    try:
+        members.sync()
+    except Busy as why:
+        log.info("members of queues wait for Asterisk: %s", why)
 
 
 def _failed(attempt: Attempt, findings: list[Finding]) -> None:

@@ -17,6 +17,7 @@ from appliance import developing, front_door, settings
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
+from appliance.queues import command as queues_command
 from appliance.recordings import command as recordings_command
 from appliance.settings import Settings
 
@@ -154,6 +155,13 @@ def rows() -> Iterator[None]:
             raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield
+
+
+def store() -> None:
+    """Commit what a command changed."""
+    from appliance.db import db
+
+    db.session.commit()
 
 
 def tell(data: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
@@ -357,6 +365,7 @@ def token_create(login: str, name: str) -> None:
 
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
+queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)
 developing.add_to(bentevi)
 

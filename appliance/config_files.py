@@ -14,6 +14,7 @@ from appliance.extensions import config as extensions
 from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
 from appliance.ivrs import config as ivrs
+from appliance.moh_classes import config as moh_classes
 from appliance.outbound_routes import config as outbound_routes
 from appliance.queues import config as queues
 from appliance.ratings import config as ratings
@@ -44,7 +45,9 @@ FILES: dict[str, Callable[[], str]] = {
     "dialing_profiles.extensions.conf": lambda: dialing_profiles.extensions_conf(_prefix(), company.current().emergency_numbers),
     "outbound_routes.extensions.conf": lambda: outbound_routes.extensions_conf(_prefix()),
     "trunks.extensions.conf": trunks.extensions_conf,
-    "queues.extensions.conf": queues.extensions_conf,
+    "moh_classes.musiconhold.conf": moh_classes.musiconhold_conf,
+    "queues.queues.conf": queues.queues_conf,
+    "queues.extensions.conf": lambda: queues.extensions_conf(_prefix()),
     "ivrs.extensions.conf": ivrs.extensions_conf,
     "announcements.extensions.conf": announcements.extensions_conf,
     "business_hours.extensions.conf": lambda: business_hours.extensions_conf(_prefix(), _zone()),

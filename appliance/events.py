@@ -15,11 +15,16 @@ from functools import partial
 from types import FrameType
 
 from appliance import applying, live, settings
+from appliance import db as ground
+from appliance.app import bare_app
 from appliance.assistant import live as tests
 from appliance.calls import live as calls
+from appliance.db import db
 from appliance.errors import Busy
 from appliance.extensions import live as extensions
 from appliance.khomp_boards import live as khomp_boards
+from appliance.queues import live as queues
+from appliance.queues import members
 from appliance.recordings import live as recordings
 from appliance.telephony import ami
 from appliance.telephony.ami import Connection, Headers
@@ -56,18 +61,27 @@ EVENTS: dict[str, list[Fold]] = {
     "DeviceStateChange": [extensions.device_changed],
     "ContactStatus": [extensions.contact_changed, trunks.contact_changed],
     "Registry": [trunks.registration_changed],
+    "QueueCallerJoin": [queues.caller_joined],
+    "QueueCallerLeave": [queues.caller_left],
+    "QueueMemberAdded": [queues.member_changed],
+    "QueueMemberStatus": [queues.member_changed],
+    "QueueMemberPause": [queues.member_changed],
+    "QueueMemberPenalty": [queues.member_changed],
+    "QueueMemberRinginuse": [queues.member_changed],
+    "QueueMemberRemoved": [queues.member_removed],
     "OriginateResponse": [originate_answered],
     "UserEvent": [tests.told],
     "ChannelTalkingStart": [tests.talked],
 }
 
 # What is asked, in this order, to know everything again; each gets the function that asks Asterisk and the old rows.
-REBUILDERS = [extensions.rebuild, trunks.rebuild, khomp_boards.rebuild, calls.rebuild, recordings.rebuild, tests.rebuild]
+REBUILDERS = [extensions.rebuild, trunks.rebuild, khomp_boards.rebuild, calls.rebuild, recordings.rebuild, queues.rebuild, tests.rebuild]
 
 BOOT_SECONDS = 120.0  # Asterisk loads its modules after it lets us in
 PING_SECONDS, PING_ANSWER_SECONDS = 5.0, 5.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS = 0.05, 2.0, 10.0
 RELOAD_SETTLES_SECONDS = 0.3
+RETRY_SECONDS = 2.0
 
 
 class Listener:
@@ -77,6 +91,7 @@ class Listener:
         self.machine, self.secret = machine, secret
         self._folding = threading.Lock()
         self._booted, self._stirred = threading.Event(), threading.Event()
+        self._has_queues = threading.Event()
         self._lost = self._outdated = self._is_copied = False
         self._number = 0  # of the connection: what an old one still held counts no more
         self.connection = Connection()
@@ -86,6 +101,7 @@ class Listener:
         live.writer.take_over()
         khomp_boards.follow()
         threading.Thread(target=self._ask_for_ever, daemon=True, name="questions").start()
+        threading.Thread(target=self._put_members_for_ever, daemon=True, name="members").start()
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
@@ -152,6 +168,7 @@ class Listener:
             since = old.get("exchange", {}).get("asterisk", {})
             live.put("exchange", "asterisk", running=True, since=since["since"] if since.get("running") else time.time())
         self._copy()
+        self._has_queues.set()
         log.info("picture built in %.2f s: %s calls", time.monotonic() - began, len(live.rows("calls")))
 
     def _ask_list(self, action: str, **headers: str) -> list[Headers]:
@@ -200,6 +217,20 @@ class Listener:
                 log.info("%s was not answered: %s", question.action.get("Action"), why)
             except Exception:
                 log.exception("the answer to %s was not understood", question.action.get("Action"))
+
+    def _put_members_for_ever(self) -> None:
+        """After each start of Asterisk, and each reload, queues get their members from the rows."""
+        with bare_app().app_context():
+            while True:
+                self._has_queues.wait()
+                self._has_queues.clear()
+                try:
+                    members.sync()
+                except (Busy, *ground.AWAY) as why:
+                    db.session.rollback()
+                    log.info("members of queues wait: %s", why)
+                    time.sleep(RETRY_SECONDS)
+                    self._has_queues.set()
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,7 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, changes, prompts, settings
+from appliance import applying, changes, prompts, settings, tune
 from appliance import db as ground
 from appliance.database import move
 from appliance.db import MIGRATIONS, db
@@ -24,6 +24,7 @@ def prepare() -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     move.finish(machine)
     prompts.install(machine)
+    tune.install(machine)
     upgrade(directory=str(MIGRATIONS))
     changes.actor.set(changes.Actor(name="bentevi"))
     for resource in RESOURCES:

@@ -1,4 +1,4 @@
-"""Kinds of field that point at other rows: one row, several rows, a destination, and lines inside a row."""
+"""Kinds of field that point at other rows: one row, several rows, a destination, lines and parts inside a row."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -226,7 +226,7 @@ class Rows(Kind):
         if not isinstance(value, list):
             return reader.refuse(_("Write a list."))
         if len(value) > self.most:
-            return reader.refuse(_("At most %(most)s.", most=self.most))
+            return reader.refuse(_("At most %(most)s lines fit here; these are %(count)s.", most=self.most, count=len(value)))
         return [self._read_line(line, reader.at(index)) for index, line in enumerate(value)]
 
     def _read_line(self, line: Any, reader: Reader) -> dict[str, Any]:
@@ -255,8 +255,8 @@ class Rows(Kind):
         return {name: spec.initial() for name, spec in self.fields.items()}
 
     def text(self, stored: Any) -> str:
-        first = next(iter(self.fields))
-        return ", ".join(str(line.get(first) or "…") for line in stored or [])
+        first, spec = next(iter(self.fields.items()))
+        return ", ".join(spec.kind.text(line.get(first)) or "…" for line in stored or [])
 
     def from_form(self, form: MultiDict[str, str], name: str) -> Any:
         """Lines in the order they stand on the screen; their indexes may have gaps."""
@@ -359,6 +359,52 @@ def key_choice() -> Choice:
     """One key of a telephone."""
     return Choice({key: key for key in KEYS})
 
+
+class Parts(Kind):
+    """A few fields under one name: `overflow: {on_timeout: …, on_no_agents: …}`. Outside only those that say something are written."""
+
+    widget, defers, schema = "parts", True, dict[str, Any]
+
+    def __init__(self, fields: dict[str, Field]) -> None:
+        self.fields = fields
+        for name, spec in fields.items():
+            spec.name = spec.attr = name
+
+    @property
+    def empty(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Words of the resources its fields may point at."""
+        return tuple(word for spec in self.fields.values() for word in getattr(spec.kind, "words", ()))
+
+    def column(self) -> Any:
+        return JSON()
+
+    def read(self, value: Any, reader: Reader) -> dict[str, Any] | None:
+        if not isinstance(value, dict):
+            return reader.refuse(_("Write “name: value” lines here."))
+        for name in value:
+            if name not in self.fields:
+                reader.at(name).refuse(_("There is no field “%(name)s” here.", name=name))
+        return {name: spec.read(value.get(name, spec.initial()), reader.at(name)) for name, spec in self.fields.items()}
+
+    def show(self, stored: Any) -> Any:
+        shown = {name: spec.kind.show((stored or {}).get(name, spec.kind.empty)) for name, spec in self.fields.items()}
+        return {name: value for name, value in shown.items() if value not in (None, "", [], {})}
+
+    def text(self, stored: Any) -> str:
+        said = {name: spec.kind.text((stored or {}).get(name)) for name, spec in self.fields.items()}
+        return ", ".join(f"{self.fields[name].label}: {text}" for name, text in said.items() if text)
+
+    def from_form(self, form: MultiDict[str, str], name: str) -> Any:
+        values = {one: spec.kind.from_form(form, f"{name}-{one}") for one, spec in self.fields.items()}
+        return {one: value for one, value in values.items() if value is not MISSING}
+
+    def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
+        for name, spec in self.fields.items():
+            yield from spec.kind.refers((stored or {}).get(name))
 
 
 def part(kind: Kind, label: Any, **say: Any) -> Field:

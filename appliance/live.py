@@ -33,7 +33,7 @@ log = logging.getLogger("bentevi.live")
 Row = dict[str, Any]
 Kinds = dict[str, dict[str, Row]]
 
-KINDS = ("exchange", "calls", "extensions", "trunks", "khomp", "tests")
+KINDS = ("exchange", "calls", "extensions", "trunks", "khomp", "tests", "queue_callers", "queue_members")
 MESSAGES, NOTICES = "live:messages", "live:notices"  # names for subscribers
 BEAT_SECONDS, BEAT_LASTS_SECONDS = 1.0, 4.0
 GATHER_SECONDS = 0.02  # changes of so long go out together; the first one goes at once

@@ -1,7 +1,7 @@
 """Names of the site file that later work fills: with --skip-unavailable they are left out and listed, a typing mistake never is."""
 
 SECTIONS = {
-    "moh_classes", "conference_rooms", "scheduled_conferences", "feature_codes",
+    "conference_rooms", "scheduled_conferences", "feature_codes",
     "custom_rules", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
 }

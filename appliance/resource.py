@@ -53,6 +53,7 @@ class Upload:
     take: Callable[[Any, IO[bytes], str], None]
     accept: str
     help: Any
+    several: bool = False   # a form may send more than one at once
 
 
 @dataclass
@@ -80,6 +81,7 @@ class Resource:
     save_when_complete: bool = False                  # the save button appears when nothing required is missing (USR-03)
     long_lists: dict[str, LongList] = attribute(default_factory=dict)
     upload: Upload | None = None
+    at_once: list[str] = attribute(default_factory=list)  # fields that take effect when they are stored: no apply waits for them
 
     @cached_property
     def fields(self) -> dict[str, Field]:
@@ -90,7 +92,7 @@ class Resource:
             if spec:
                 spec.attr, spec.name = attr.key, spec.name or attr.key
                 found[spec.name] = spec
-        named = [*self.columns, *self.search, *self.filters, *(name for names in self.tabs.values() for name in names)]
+        named = [*self.columns, *self.search, *self.filters, *self.at_once, *(name for names in self.tabs.values() for name in names)]
         unknown = [name for name in (*named, *([self.key] if self.key else [])) if name not in found]
         if unknown:
             raise LookupError(f"{self.word}: no field named {', '.join(unknown)}")
@@ -240,8 +242,9 @@ class Resource:
         differing = [name for name in after if before[name] != after[name]]
         if fresh and not differing:
             return False
-        self._record(row, changes.UPDATED, {name: before[name] for name in differing},
-                     {name: after[name] for name in differing} | secret)
+        waits = fresh or not self.at_once or bool(secret) or not set(differing) <= set(self.at_once)
+        changes.record(self.word, row.id, self.title(row), changes.UPDATED, {name: before[name] for name in differing},
+                       {name: after[name] for name in differing} | secret, pending=self.applies and waits)
         return True
 
     def is_shown(self, name: str, values: dict[str, Any]) -> bool:

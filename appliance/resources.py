@@ -15,6 +15,7 @@ from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.ivrs import model as ivrs
 from appliance.khomp_boards import model as khomp_boards
+from appliance.moh_classes import model as moh_classes
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
@@ -44,6 +45,7 @@ RESOURCES = [
     calendar_events.resource,
     time_conditions.resource,
     audio_prompts.resource,
+    moh_classes.resource,
     blacklists.resource,
     users.resource,
     work_shifts.resource,

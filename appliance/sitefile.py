@@ -18,7 +18,7 @@ from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Reader, Words
-from appliance.links import Destination, Options, Reference, References, Rows
+from appliance.links import Destination, Options, Parts, Reference, References, Rows
 from appliance.resource import Resource
 from appliance.site_text import VERSION, dump
 from appliance.snapshots import in_dependency_order
@@ -356,6 +356,8 @@ class _Pruning:
             self._options(kind, value, path)
         elif isinstance(kind, Rows) and isinstance(value, list):
             self._list(value, kind.fields, place, path)
+        elif isinstance(kind, Parts) and isinstance(value, dict):
+            return self._row(value, kind.fields, place, path)
         elif isinstance(kind, Words) and isinstance(value, list):
             self._drop(value, lambda word: word in planned.WORDS.get(place, ()) and word not in kind.labels, path)
         elif isinstance(kind, References) and isinstance(value, list):

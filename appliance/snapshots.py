@@ -40,7 +40,7 @@ def load(number: int) -> Rows:
 def in_dependency_order() -> list[Resource]:
     """Resources so that each comes after those its fields point at (lines inside rows may point anywhere)."""
     graph = {
-        resource.word: {spec.kind.word for spec in resource.fields.values() if isinstance(spec.kind, LinkedKind | References)}
+        resource.word: {spec.kind.word for spec in resource.fields.values() if isinstance(spec.kind, LinkedKind | References)} - {resource.word}
         for resource in resources.TABLE.values()
     }
     return [resources.TABLE[word] for word in TopologicalSorter(graph).static_order()]

@@ -63,6 +63,12 @@ def make_inbound_route(name: str, trunk: str, *rules: dict[str, Any], **values: 
     return make("inbound_routes", **{"name": name, "trunks": [trunk], "rules": list(rules)} | values)
 
 
+def make_queue(number: str, *members: Any, **values: Any) -> Any:
+    """A queue of these extensions, called by its number; rings everybody."""
+    lines = [member if isinstance(member, dict) else {"extension": member.number} for member in members]
+    return make("queues", **{"name": f"Fila {number}", "number": number, "members": lines} | values)
+
+
 def make_internal_route(name: str, *rules: dict[str, Any]) -> Any:
     return make("internal_routes", name=name, rules=list(rules))
 

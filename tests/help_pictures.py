@@ -24,7 +24,7 @@ PAGES = {
     "extensions": "/extensions", "trunks": "/trunks/1", "inbound_routes": "/inbound_routes/1", "outbound_routes": "/outbound_routes/1",
     "internal_routes": "/internal_routes/1", "users": "/users", "cost_centres": "/cost_centres", "calls": "/calls", "reports": "/reports",
     "recordings": "/recordings", "recording_policy": "/recording_policy", "company": "/company", "sip": "/sip", "revisions": "/revisions",
-    "jobs": "/jobs", "audit": "/audit",
+    "jobs": "/jobs", "audit": "/audit", "queues": "/queues/1", "moh_classes": "/moh_classes/1", "missed_calls": "/missed_calls?state=all",
 }
 
 

@@ -49,6 +49,25 @@ extensions:
   - {{number: "1003", name: Balcão, password: {SECRET}, pickup_group: Loja, cost_centre: Loja}}
   - {{number: "1004", name: Cozinha, password: {SECRET}, pickup_group: Loja, cost_centre: Loja}}
   - {{number: "1005", name: Entregas, password: {SECRET}, dialing_profile: Completo, pickup_group: Loja, cost_centre: Loja}}
+audio_prompts:
+  - {{name: Jardim, text: "Música do jardim."}}
+  - {{name: Manhã, text: "Música da manhã."}}
+moh_classes:
+  - {{name: Calma, description: Para quem espera na fila, files: [Jardim, Manhã]}}
+queues:
+  - name: Encomendas
+    number: "2000"
+    description: Pedidos por telefone
+    strategy: rotate
+    moh_class: Calma
+    wrap_up_seconds: 5
+    recording: true
+    members: [{{extension: "1001"}}, {{extension: "1003"}}, {{extension: "1004", paused: true}}]
+    overflow: {{on_timeout: {{extension: "1000"}}, on_full: {{max_waiting: 10, destination: {{extension: "1000"}}}}}}
+  - name: Entregas
+    number: "2001"
+    strategy: ring_all
+    members: [{{extension: "1005"}}]
 inbound_routes:
   - name: Entrada
     trunks: [Operadora]

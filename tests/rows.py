@@ -17,6 +17,7 @@ from appliance.company.model import Company
 from appliance.db import db
 from appliance.extension_classes import model as classes
 from appliance.imports.model import Import
+from appliance.missed_calls.model import MissedCall
 from appliance.recording_policy.model import RecordingPolicy
 from appliance.recordings.check import RecordingCheck
 from appliance.recordings.model import Recording
@@ -47,7 +48,7 @@ def first_start_rows() -> None:
     for resource in reversed(in_dependency_order()):
         db.session.execute(delete(resource.model))
     for table in (
-            RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
+            RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, MissedCall, CallStep, Call, CallTotal, CallHour,
             VisitTotal, VisitHour,
             BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):

@@ -9,8 +9,8 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels",
-    "lanes", "links", "live", "loops", "many", "hours",
-    "masks", "numbering", "numbers", "planned", "resource", "settings", "undo",
+    "lanes", "links", "live", "loops", "many", "hours", "masks", "numbering", "numbers", "planned", "resource", "settings",
+    "undo", "tune",
 }
 OVER_TELEPHONY = {"database", "front_door", "paths", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
 ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "developing", "events", "first_start", "prompts", "proving", "records", "resources", "sounds"}
@@ -25,6 +25,13 @@ REASONABLE = {
     ("announcements.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
     ("ivrs.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
     ("ratings.config", "audio_prompts.files"): "sounds are played from where the library keeps them",
+    ("calls.store", "missed_calls.record"): "the ledger of missed calls is kept in the transaction of the records",
+    ("missed_calls.record", "calls.parties"): "numbers are compared as the company writes them",
+    ("missed_calls.record", "calls.words"): "a party has one wording everywhere",
+    ("missed_calls.ledger", "calls.parties"): "days are those of the company's zone",
+    ("moh_classes.config", "audio_prompts.files"): "the files of a group are sounds of the library",
+    ("moh_classes.model", "audio_prompts.intake"): "a file that is sent becomes a sound of the library",
+    ("queues.config", "audio_prompts.files"): "a periodic announcement is a sound of the library",
     ("company.config", "dialing_profiles.config"): "the profile for overflows is rendered as every profile is",
     ("company.config", "trunks.config"): "emergency calls try every enabled trunk by its Dial line",
     ("destinations", "audio_prompts.files"): "a message before a destination is played from where the library keeps it",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask_babel import force_locale
 
-from appliance.links import Rows
+from appliance.links import Parts, Rows
 from appliance.resource import TABLE
 from tests.visitor import person, text_of
 from web import help as helps
@@ -20,7 +20,7 @@ PICTURES = Path(__file__).parents[1] / "web" / "static" / "help"
 def fields(found, prefix):
     for name, spec in found.items():
         yield f"{prefix}{name}", spec
-        if isinstance(spec.kind, Rows):
+        if isinstance(spec.kind, Rows | Parts):
             yield from fields(spec.kind.fields, f"{prefix}{name}.")
 
 

@@ -18,7 +18,7 @@ from appliance.db import db
 from appliance.resource import SINGLE_ID, TABLE, Resource
 from appliance.resources import RESOURCES
 from appliance.settings import CHECKOUT
-from tests.build import make, make_extension, make_trunk
+from tests.build import make, make_extension, make_queue, make_trunk
 from tests.rows import first_start_rows
 from tests.visitor import form_of, person, text_of
 from web.crud import sortable
@@ -66,8 +66,12 @@ EXAMPLES = {
         {"name": "Caixa", "rules": [{"mask": "77", "destination": {"extension": "2001"}}]}, {"description": "Atalho"},
         ("rules", [{"mask": "190", "destination": {"hangup": True}}]), needs=lambda: make_extension("2001")),
     "queues": Example(
-        {"name": "Suporte", "number": "2500", "business_hours": "Comercial"}, {"description": "Dúvidas"}, ("number", "25a"),
-        needs=lambda: make("business_hours", name="Comercial")),
+        {"name": "Suporte", "number": "2500", "business_hours": "Comercial", "strategy": "rotate", "moh_class": "Calma",
+         "members": [{"extension": "2001", "penalty": 1, "paused": False}], "overflow": {"on_full": {"max_waiting": 3, "destination": {"extension": "2001"}}},
+         "overflow_queues": ["Outra"], "queue_weight": 5, "service_level_seconds": 15},
+        {"description": "Dúvidas", "overflow": {"on_timeout": {"hangup": True}}}, ("number", "25a"),
+        needs=lambda: (make("business_hours", name="Comercial"), make("moh_classes", name="Calma"), make_extension("2001"), make_queue("2600", name="Outra"))),
+    "moh_classes": Example({"name": "Calma", "description": "Piano"}, {"description": "Violão"}, ("name", "x" * 41)),
     "ivrs": Example(
         {"name": "Principal", "number": "3500", "business_hours": "Comercial", "prompt": "Menu", "dial_extension": True, "attempts": 2,
          "options": {"1": {"extension": "2001"}, "*": {"hangup": True}}, "default_destination": {"option": "1"}},

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from appliance import lanes, settings
 from appliance.db import db
 from appliance.fields import Boolean, Field, Numbers
-from appliance.links import Destination, Rows
+from appliance.links import Destination, Parts, Rows
 from appliance.trunks.model import Extra
 from tests.build import make_user
 from web.login import stamp
@@ -67,6 +67,8 @@ def form_of(fields: dict[str, Field], values: dict[str, Any], prefix: str = "") 
         if isinstance(kind, Rows):
             for index, line in enumerate(kind.lines(value)):
                 form |= form_of(kind.fields, line, f"{key}-{index}-")
+        elif isinstance(kind, Parts):
+            form |= form_of(kind.fields, value, f"{key}-")
         elif isinstance(kind, Destination):
             form[f"{key}-type"] = next(iter(value))
             form |= {f"{key}-{word}": target for word, target in value.items() if target is not True}

@@ -203,6 +203,7 @@ class NowOut(BaseModel):
 
     state: str
     calls: list[dict[str, Any]] | None = None
+    queues: list[dict[str, Any]] | None = None
     extensions: list[dict[str, Any]] | None = None
     trunks: list[dict[str, Any]] | None = None
     khomp_boards: list[dict[str, Any]] | None = None

@@ -53,9 +53,12 @@ from web.calls import routes as calls
 from web.imports import api as imports_api
 from web.imports import routes as imports
 from web.limits import limiter
+from web.missed_calls import routes as missed_calls
+from web.moh_classes import routes as moh_classes
 from web.out_of_hours import routes as out_of_hours
 from web.queue_reports import api as queue_reports_api
 from web.queue_reports import routes as queue_reports
+from web.queues import routes as queues
 from web.ratings import routes as ratings
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
@@ -66,7 +69,8 @@ SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages,
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
-    ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages,
+    ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, missed_calls.pages, queues.pages,
+    moh_classes.pages,
 ]
 
 POLICY = (
@@ -166,7 +170,9 @@ def _everywhere() -> dict[str, Any]:
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
-        "blacklist_numbers": blacklists.below, "doors_of": business_hours.below, "holidays_waiting": calendar_events.waiting, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "blacklist_numbers": blacklists.below, "doors_of": business_hours.below, "holidays_waiting": calendar_events.waiting,
+        "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "queue_members": queues.below, "moh_sounds": moh_classes.sounds,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
         "help_picture": help.picture,
     }

@@ -15,7 +15,7 @@ from appliance import resource as resources
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.fields import Choice, Field, Words
-from appliance.links import Destination, Options, Rows
+from appliance.links import Destination, Options, Parts, Rows
 from appliance.revisions.model import Attempt, Revision, newest_number
 from appliance.telephony import store
 from appliance.telephony.difference import FileDifference, difference
@@ -116,6 +116,8 @@ def told(spec: Field | None, value: Any) -> str:
         return " · ".join(f"{key}: {told(kind.fields['destination'], target)}" for key, target in value.items())
     if isinstance(kind, Rows) and isinstance(value, list):
         return " · ".join(_line(kind, one) for one in value)
+    if isinstance(kind, Parts) and isinstance(value, dict):
+        return _line(kind, value)
     if isinstance(kind, Destination) and isinstance(value, dict):
         (word, target), = value.items()
         label = str(kind.labels().get(word, word))
@@ -128,7 +130,7 @@ def told(spec: Field | None, value: Any) -> str:
     return "" if value is None else str(labels.get(value, value))
 
 
-def _line(kind: Rows, one: dict[str, Any]) -> str:
+def _line(kind: Rows | Parts, one: dict[str, Any]) -> str:
     """A line inside a row: "Mask 9XXXXXXXX, Trunk Operadora"; what is empty or off is left out."""
     said = [(kind.fields[name], value) for name, value in one.items() if name in kind.fields and value not in (None, "", [], False, 0)]
     return ", ".join(str(spec.label) if value is True else f"{spec.label} {told(spec, value)}" for spec, value in said)

@@ -256,9 +256,9 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
             row = resource.create(values)
         else:
             resource.update(row, values)
-        sent = request.files.get("file") if resource.upload else None
-        if resource.upload and sent is not None and sent.filename:
-            resource.upload.take(row, sent.stream, sent.filename)
+        for sent in request.files.getlist("file")[:None if resource.upload and resource.upload.several else 1] if resource.upload else []:
+            if sent.filename:
+                resource.upload.take(row, sent.stream, sent.filename)
         must_apply = resource.applies or getattr(row, "must_apply", False)
         attempt = applying.ask_if_wanted() if must_apply else None
         db.session.commit()

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from appliance import resource as resources
-from appliance.links import Rows
+from appliance.links import Parts, Rows
 from web import assets, menu
 from web.login import current_user, needs
 
@@ -78,7 +78,7 @@ def _may_open(topic: Topic) -> bool:
 
 def _parts(resource: resources.Resource) -> dict[str, dict[str, Any]]:
     """Field → the fields inside its lines."""
-    return {name: spec.kind.fields for name, spec in resource.fields.items() if isinstance(spec.kind, Rows)}
+    return {name: spec.kind.fields for name, spec in resource.fields.items() if isinstance(spec.kind, Rows | Parts)}
 
 
 def template(word: str) -> str:

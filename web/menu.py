@@ -29,6 +29,7 @@ PAGES = [
     Page("now", _l("Now"), "/", "activity", "now", "Agora Painel início"),
     Page("map", _l("Map"), "/map", "git-branch", "telephony", "Mapa caminhos de um número desenho fluxo call flow"),
     Page("reports", _l("Calls"), "/calls", "phone-call", "reports", "Ligações relatório de ligações chamadas call report"),
+    Page("missed_calls", _l("Missed calls"), "/missed_calls", "phone-off", "reports", "Perdidas ligações perdidas chamadas perdidas retorno"),
     Page("reports", _l("Queues"), "/queue_reports", "users-group", "reports",
          "Relatório de filas consolidado por fila distribuição por dia por hora SLA nível de serviço TMA TME TMAB queue report"),
     Page("reports", _l("IVRs"), "/ivr_reports", "keyboard", "reports", "Relatório de URAs IVR entrantes abandonadas ASA MSA MHT ivr report"),

@@ -22,15 +22,16 @@ from appliance.db import db
 from appliance.extensions.model import Extension
 from appliance.khomp_boards import driver
 from appliance.khomp_boards.model import boards
+from appliance.queues.model import Queue
 from appliance.telephony import khomp
 from appliance.trunks.model import KHOMP, RECEIVES, SENDS, Trunk
 from web import assets
 
 CHANNELS = {  # channel of a stream → the permissions, one of which opens it
     "exchange": ("now",), "calls": ("now",), "extensions": ("now",), "trunks": ("now", "trunks"), "khomp_boards": ("khomp_boards",),
-    "tests": ("assistant",),
+    "queues": ("now", "queues"), "tests": ("assistant",),
 }
-LISTS = ("calls", "extensions", "trunks", "khomp_boards", "tests")  # channels whose items lie in an element of that name
+LISTS = ("calls", "queues", "extensions", "trunks", "khomp_boards", "tests")  # channels whose items lie in an element of that name
 FREE, RINGING, TALKING, HOLD, OFFLINE, UNKNOWN, ABSENT = "free", "ringing", "talking", "hold", "offline", "unknown", "absent"
 DEVICES = {"NOT_INUSE": FREE, "INUSE": TALKING, "BUSY": TALKING, "RINGING": RINGING, "RINGINUSE": RINGING, "ONHOLD": HOLD}
 
@@ -44,6 +45,7 @@ class Names:
     trunks: tuple[dict[str, Any], ...] = ()
     alarms: tuple[tuple[int, str, dict[str, Any]], ...] = ()
     boards: tuple[driver.Declared, ...] = ()
+    queues: tuple[dict[str, Any], ...] = ()            # in order of name
     by_endpoint: dict[str, str] = field(default_factory=dict)
 
     def trunk_of(self, endpoint: str) -> dict[str, Any] | None:
@@ -79,7 +81,11 @@ def names() -> Names:
     )
     standing = tuple((alarm.id, alarm.code, dict(alarm.parameters)) for alarm in alarms.active())
     labels = {number: f"{number} {name}" for _id, number, name in extensions}
-    return Names(version(), extensions, trunks, standing, tuple(map(driver.declared, boards())), labels)
+    lines = tuple(
+        {"id": row.id, "name": row.name, "number": row.number, "section": row.section, "members": tuple(one["extension"] for one in row.members)}
+        for row in db.session.scalars(select(Queue).order_by(Queue.name))
+    )
+    return Names(version(), extensions, trunks, standing, tuple(map(driver.declared, boards())), lines, labels)
 
 
 # ------------------------------------------------------------------------------------------------------- what is shown
@@ -91,7 +97,8 @@ def items(channel: str, picture: live.Picture, known: Names) -> list[Item]:
         from web.assistant import told  # it stands on this module
 
         return told.items(picture, known)
-    return {"exchange": exchange, "calls": calls, "extensions": extensions, "trunks": trunks, "khomp_boards": khomp_boards}[channel](picture, known)
+    found = {"exchange": exchange, "calls": calls, "queues": queues, "extensions": extensions, "trunks": trunks, "khomp_boards": khomp_boards}
+    return found[channel](picture, known)
 
 
 def exchange(picture: live.Picture, known: Names) -> list[Item]:
@@ -138,6 +145,41 @@ def _leg(leg: dict[str, Any], known: Names) -> dict[str, Any]:
     else:
         label = {"number": leg["endpoint"] or number, "name": leg["name"]}
     return {"label": label, "trunk": trunk["name"] if trunk else "", "state": leg["state"], "codec": leg["codec"], "channel": leg["channel"]}
+
+
+PAUSED = "paused"
+STATE_ORDER = (FREE, RINGING, TALKING, HOLD, PAUSED, OFFLINE, UNKNOWN, ABSENT)
+
+
+def queues(picture: live.Picture, known: Names) -> list[Item]:
+    """Every queue with who waits in it and what its members do, and how many wait in all."""
+    found = []
+    for queue in known.queues:
+        callers = sorted((row for row in picture.rows("queue_callers").values() if row["queue"] == queue["id"]),
+                         key=lambda row: (row["section"] == queue["section"], row["position"]))  # fmt: skip
+        there = {row["extension"]: row for row in picture.rows("queue_members").values() if row["section"] == queue["section"]}
+        labels = {row_id: (number, name) for row_id, number, name in known.extensions}
+        members = [{"number": labels[row_id][0], "name": labels[row_id][1], "state": member_state(picture, there.get(row_id)),
+                    "calls_taken": there.get(row_id, {}).get("calls_taken", 0)} for row_id in queue["members"] if row_id in labels]  # fmt: skip
+        counts = {state: sum(one["state"] == state for one in members) for state in STATE_ORDER}
+        facts = {
+            "id": queue["id"], "name": queue["name"], "number": queue["number"], "members": members, "counts": counts, "is_known": picture.is_running,
+            "callers": [{"position": place, "number": row["number"], "name": row["name"], "since": row["since"],
+                         "label": known.by_endpoint.get(row["number"], "")} for place, row in enumerate(callers, 1)] if picture.is_running else [],
+        }  # fmt: skip
+        found.append(Item(f"queue-{queue['id']}", "now/_queues.html", facts, "queues"))
+    waiting = sum(len(item.facts["callers"]) for item in found)
+    return [Item("queues-count", "now/_queues_count.html", {"count": waiting, "is_known": picture.is_running}), *found]
+
+
+def member_state(picture: live.Picture, row: live.Row | None) -> str:
+    """One word for a member: free, ringing, talking, hold, paused, offline, absent or unknown."""
+    if not picture.is_running:
+        return UNKNOWN
+    if row is None:
+        return ABSENT
+    state = DEVICES.get(row["device"], OFFLINE)
+    return PAUSED if row["paused"] and state in (FREE, OFFLINE) else state
 
 
 def extensions(picture: live.Picture, known: Names) -> list[Item]:

@@ -180,9 +180,18 @@ def _queues(talk: Conversation) -> Iterator[CallStep]:
     left = talk.told(*QUEUE_LEFT, kind=QUEUE)
     for at, line in talk.told("ENTERQUEUE", kind=QUEUE):
         end = next(((until, one) for until, one in left if one.queue == line.queue and one.place > line.place), None)
-        name, _dash, row_id = line.queue.partition("-")
-        yield _made(QUEUED, at, ended_at=end[0] if end else talk.ended_at, word="queues", name=line.queue,
-                    row_id=int(row_id) if name == "queue" and row_id.isdigit() else None, result=QUEUE_LEFT[end[1].event] if end else "")  # fmt: skip
+        row = re.fullmatch(r"queue-(\d+)(?:-\d+)?", line.queue)
+        yield _made(QUEUED, _entered(talk, at, int(row[1]) if row else 0), ended_at=end[0] if end else talk.ended_at, word="queues", name=line.queue, row_id=int(row[1]) if row else None,
+                    result=QUEUE_LEFT[end[1].event] if end else "")  # fmt: skip
+    for at, line in talk.told("BENTEVI_QUEUE"):  # who did not get in
+        row_id, _space, result = str(line.extra.get("extra", "")).partition(" ")
+        yield _made(QUEUED, at, ended_at=at, word="queues", row_id=int(row_id) if row_id.isdigit() else None, result=result)
+
+
+def _entered(talk: Conversation, at: float, queue_id: int) -> float:
+    """When a caller came into a queue: queue_log has whole seconds, the dialplan's own line says more."""
+    came = [when for when, line in talk.told("BENTEVI_DESTINATION") if row_of(line)[:2] == ("queues", queue_id) and 0 <= when - at < 1]
+    return max(came, default=at)
 
 
 def _refusals(talk: Conversation) -> Iterator[CallStep]:

@@ -16,6 +16,7 @@ from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import AsteriskBoot, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.record import Here, protocol, record_call
 from appliance.db import Base, db
+from appliance.missed_calls import record as missed_calls
 from appliance.ratings import record as ratings
 from appliance.recordings import record as recordings
 from appliance.recordings.model import Recording
@@ -248,6 +249,7 @@ def _build(homes: list[Home], here: Here, cut_at: float | None) -> None:
     for home in changed:
         _take_over(home)
         _tell_recordings(home)
+    missed_calls.stored([(home.call, call.steps) for home, call in built if home.call])
     totals.add(totals.difference(before, [totals.contribution(home.call) for home in changed if home.call]))
 
 

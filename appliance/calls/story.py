@@ -35,7 +35,7 @@ from appliance.numbers import pretty
 RESULTS = {
     "answered": _l("answered"), "busy": _l("busy"), "no_answer": _l("not answered"), "elsewhere": _l("answered elsewhere"),
     "unavailable": _l("not reachable"), "failed": _l("failed"), "abandoned": _l("gave up"), "timeout": _l("time was over"),
-    "key": _l("left by a key"), "empty": _l("nobody attends"), "unparked": _l("fetched"), "giveup": _l("gave up"),
+    "key": _l("left by a key"), "empty": _l("nobody attends"), "full": _l("full"), "unparked": _l("fetched"), "giveup": _l("gave up"),
     "swap": _l("transferred"),
 }  # fmt: skip
 # The notes of asterisk/dialplan/refuse.conf and leave.conf.
@@ -93,6 +93,8 @@ def _template(step: CallStep) -> str:
         return _("Route %(name)s takes it as %(number)s.")
     if step.kind == DESTINATION and step.word == "telephone":
         return _("It goes on to the telephone %(number)s.")
+    if step.kind == QUEUE and step.result in ("empty", "full") and step.at == step.ended_at:
+        return _("Queue %(name)s does not take it: %(result)s.")
     if step.kind == TRANSFER and step.result == "blind":
         return _("%(who)s transferred the call to %(number)s without asking there.")
     if step.kind == REFUSAL and step.word == "blacklists":

@@ -12,7 +12,7 @@ from appliance.csv_files import Fault, Sheet
 from appliance.errors import Refused
 from appliance.fields import Problem, Reader
 from appliance.imports.columns import is_secret
-from appliance.links import Rows
+from appliance.links import Parts, Rows
 from appliance.many import PIECE, Many
 from appliance.resource import SINGLE_ID, Resource
 
@@ -219,7 +219,7 @@ class _Work:
             kind = spec.kind if spec else None
             if step.isdigit():
                 said.append(f"{kind.one if isinstance(kind, Rows) else _('item')} {int(step) + 1}")
-            elif isinstance(kind, Rows) and step in kind.fields:
+            elif isinstance(kind, Rows | Parts) and step in kind.fields:
                 spec = kind.fields[step]
                 said.append(str(spec.label))
         return f"{', '.join(said)}: " if said else ""

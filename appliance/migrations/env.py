@@ -13,6 +13,7 @@ from appliance.blacklists import imports as blacklist_imports  # noqa: F401
 from appliance.calls import raw, totals, visit_totals  # noqa: F401
 from appliance.db import Base
 from appliance.imports import model as imports  # noqa: F401
+from appliance.missed_calls import model as missed_calls  # noqa: F401
 from appliance.recordings import check  # noqa: F401
 from appliance.reports import model as reports  # noqa: F401
 from appliance.revisions import model  # noqa: F401

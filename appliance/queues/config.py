@@ -1,12 +1,64 @@
-"""Queues → contexts of the dialplan."""
+"""Queues → sections of queues.conf and contexts of the dialplan. Members are put in while Asterisk runs (members.py)."""
+
+from types import SimpleNamespace
 
 from sqlalchemy import select
 
+from appliance.audio_prompts import files
 from appliance.db import db
-from appliance.queues.model import Queue
+from appliance.destinations import facts
+from appliance.moh_classes.model import class_name
+from appliance.queues.model import ALWAYS, FEWEST_CALLS, LEAST_RECENT, LINEAR, RANDOM, RING_ALL, ROTATE, WHILE_RINGING, Queue
 from appliance.telephony.render import render
 
+# Asterisk does not report a strategy it does not know. `rrordered` is `rrmemory` in the order of the list people see.
+STRATEGY_WORDS = {RING_ALL: "ringall", ROTATE: "rrordered", LEAST_RECENT: "leastrecent", FEWEST_CALLS: "fewestcalls", RANDOM: "random",
+                  LINEAR: "linear"}  # fmt: skip
+# Options of Queue(): the member who answers may transfer and park, the call goes on here when that member hangs up first.
+OPTIONS = "ctk"
+RING_OPTIONS = {ALWAYS: "r", WHILE_RINGING: "R"}
+DEFAULT_ANNOUNCEMENT = "queue-periodic-announce"
 
-def extensions_conf() -> str:
-    """Every one in order of id."""
-    return render("queues.extensions.conf.j2", queues=db.session.scalars(select(Queue).order_by(Queue.id)).all())
+
+def queues_conf() -> str:
+    """Every queue in order of id, each with both of its sections."""
+    return render("queues.queues.conf.j2", queues=[_section(row) for row in _rows()])
+
+
+def extensions_conf(prefix: str) -> str:
+    """The numbers of the queues, and what becomes of a call in each."""
+    return render("queues.extensions.conf.j2", prefix=prefix, queues=[_context(row) for row in _rows()])
+
+
+def _rows() -> list[Queue]:
+    return list(db.session.scalars(select(Queue).order_by(Queue.id)))
+
+
+def _section(row: Queue) -> SimpleNamespace:
+    full = (row.overflow.get("on_full") or {}).get("max_waiting")
+    absent = ["paused", "invalid", "unavailable", "unknown"]
+    leads_on = bool(row.overflow.get("on_no_agents") or row.overflow_queues)
+    return SimpleNamespace(
+        word="queues", id=row.id, sections=[
+            {"name": name, "strategy": STRATEGY_WORDS[row.strategy] if name == row.section else strategy}
+            for name, strategy in ((f"queue-{row.id}", "random"), (f"queue-{row.id}-2", "linear"))],
+        ring_seconds=row.ring_timeout_seconds,
+        wrap_up_seconds=row.wrap_up_seconds, max_waiting=full or 0, weight=row.queue_weight, autofill=row.autofill, ring_in_use=row.ring_in_use,
+        service_level_seconds=row.service_level_seconds, moh_class=class_name(row.moh_class_id),
+        join_empty=",".join(absent if row.ring_in_use else [*absent, "inuse"]) if leads_on else "yes",
+        leave_when_empty=",".join(absent) if leads_on else "no",
+        announce_seconds=row.announce_seconds if row.announce_wait or row.announce_position else 0,
+        announce_wait=row.announce_wait, announce_position=row.announce_position,
+        periodic=(files.playable(row.periodic_prompt_id) or DEFAULT_ANNOUNCEMENT) if row.periodic_announcement else "",
+        periodic_seconds=row.periodic_seconds,
+    )
+
+
+def _context(row: Queue) -> SimpleNamespace:
+    targets = {"timeout": row.overflow.get("on_timeout"), "full": (row.overflow.get("on_full") or {}).get("destination"),
+               "nobody": row.overflow.get("on_no_agents") or row.overflow.get("on_timeout")}
+    return SimpleNamespace(
+        word="queues", id=row.id, number=row.number, section=row.section, options=OPTIONS + RING_OPTIONS.get(row.ring_tone_mode, ""),
+        max_wait_seconds=row.max_wait_seconds, recording=row.recording, helpers="-".join(map(str, row.overflow_queues)),
+        **{name: facts(target) if target else None for name, target in targets.items()},
+    )

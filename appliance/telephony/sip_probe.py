@@ -227,7 +227,7 @@ def _credentials(answer: Answer, method: str, uri: str, username: str, password:
     asked = _fields(answer.challenge)
     if "realm" not in asked or "nonce" not in asked:
         return ""
-    make: Callable[[str], str] = lambda text: HASHES[_algorithm(answer.challenge)](text.encode()).hexdigest()  # noqa: E731
+    make: Callable[[str], str] = lambda text: HASHES[_algorithm(answer.challenge)](text.encode()).hexdigest()
     given = {"username": username, "realm": asked["realm"], "nonce": asked["nonce"], "uri": uri}
     who, what = make(f"{username}:{asked['realm']}:{password}"), make(f"{method}:{uri}")
     plain = {"algorithm": asked["algorithm"]} if "algorithm" in asked else {}
