@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from appliance.blacklists import config as blacklists
 from appliance.business_hours import config as business_hours
 from appliance.company import config as company
+from appliance.conference_rooms import config as conference_rooms
 from appliance.dialing_profiles import config as dialing_profiles
 from appliance.extensions import config as extensions
+from appliance.feature_codes import config as feature_codes
 from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
 from appliance.ivrs import config as ivrs
@@ -39,12 +41,17 @@ FILES: dict[str, Callable[[], str]] = {
     "ivrs.extensions.conf": ivrs.extensions_conf,
     "business_hours.extensions.conf": business_hours.extensions_conf,
     "ratings.extensions.conf": ratings.extensions_conf,
+    "feature_codes.features.conf": feature_codes.features_conf,
+    "feature_codes.res_parking.conf": feature_codes.parking_conf,
+    "feature_codes.extensions.conf": lambda: feature_codes.extensions_conf(_prefix()),
+    "conference_rooms.extensions.conf": conference_rooms.extensions_conf,
+    "conference_rooms.confbridge.conf": conference_rooms.confbridge_conf,
     "khomp.conf": trunks.khomp_conf,
     "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 
-SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf"}  # in no difference, log or screen
+SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf", "conference_rooms.confbridge.conf"}  # in no difference, log or screen
 
 
 # Files whose sections depend on one row each when nothing but such rows changed: word, all ids in order, rendering of some.

@@ -2,16 +2,17 @@
 
 SECTIONS = {
     "moh_classes", "calendar_events",
-    "conference_rooms", "scheduled_conferences", "feature_codes", "work_shifts", "time_conditions", "custom_rules",
+    "work_shifts", "time_conditions", "custom_rules",
     "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
 }
 
 KEYS = {  # section (or section.list) → keys
-    "extension_classes": {"voicemail", "follow_me", "lock", "password_call", "change_status", "call_time_window"},
+    "extension_classes": {"change_status", "call_time_window"},
+    "feature_codes": {"ad_hoc_conference"},
     "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook", "voicemail_pin"},
     "outbound_routes.rules": {"cnl"},
-    "users": {"feature_pin", "queues", "supervisor", "work_shift", "team", "avatar"},
+    "users": {"queues", "supervisor", "work_shift", "team", "avatar"},
 }
 
 CHOICES: dict[str, set[str]] = {}  # field → words; a row with one of these waits as a whole: with another value it would be another thing
@@ -20,4 +21,4 @@ WORDS = {"users.modules": {
     "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",
 }}
 
-DESTINATIONS = {"voicemail", "conference_room", "announcement", "custom_rule", "time_condition", "callback"}
+DESTINATIONS = {"voicemail", "announcement", "custom_rule", "time_condition", "callback"}

@@ -26,7 +26,7 @@ def texts(language: str) -> dict[str, tuple[str, bool]]:
     for line in _file(language).read_text(encoding="utf-8").splitlines():
         if not line.strip() or line.startswith("#"):
             continue
-        parts = re.fullmatch(r"([a-z0-9/-]+)(:| =) (.+)", line)
+        parts = re.fullmatch(r"([A-Za-z0-9/-]+)(:| =) (.+)", line)
         if parts is None:
             raise ValueError(f"{_file(language).name}: {line}")
         found[parts[1]] = parts[3], parts[2] != ":"

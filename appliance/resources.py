@@ -5,10 +5,13 @@ from appliance.audio_prompts import model as audio_prompts
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
 from appliance.company import model as company
+from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
 from appliance.extension_classes import model as extension_classes
 from appliance.extensions import model as extensions
+from appliance.feature_codes import model as feature_codes
+from appliance.follow_me import model as follow_me
 from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.ivrs import model as ivrs
@@ -17,6 +20,7 @@ from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
 from appliance.recording_policy import model as recording_policy
+from appliance.scheduled_conferences import model as scheduled_conferences
 from appliance.sip import model as sip
 from appliance.trunks import model as trunks
 from appliance.users import model as users
@@ -34,6 +38,10 @@ RESOURCES = [
     queues.resource,
     ivrs.resource,
     business_hours.resource,
+    conference_rooms.resource,
+    scheduled_conferences.resource,
+    feature_codes.resource,
+    follow_me.resource,
     audio_prompts.resource,
     blacklists.resource,
     users.resource,

@@ -12,6 +12,7 @@ from appliance.calls.totals import CallHour, CallTotal
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.extension_classes import model as classes
+from appliance.feature_codes.model import FeatureCodes
 from appliance.imports.model import Import
 from appliance.recording_policy.model import RecordingPolicy
 from appliance.recordings.check import RecordingCheck
@@ -37,7 +38,7 @@ def first_start_rows() -> None:
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()
-    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy)):
+    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -1,4 +1,4 @@
-"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-20, EXT-21, EXT-23, EXT-24)."""
+"""Extension classes (categorias): what the extensions of a kind may do (EXT-14 to EXT-20, EXT-21, EXT-23, EXT-24)."""
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
@@ -41,13 +41,30 @@ class ExtensionClass(Base):
         Choice(RECORDINGS), _l("Record calls"), default=NO_RECORDING, also="Gravar ligações gravação",
         help=_l("Which calls of these extensions are recorded, both voices. Who may listen is chosen in the users (Recordings)."),
     )
+    voicemail: Mapped[bool] = field(
+        Boolean(), _l("Voicemail"), default=False, also="Voicemail Correio de voz",
+        help=_l("A mailbox for each of these extensions, offered to callers while its phone is not registered."),
+    )
+    follow_me: Mapped[bool] = field(
+        Boolean(), _l("Follow-me"), default=False, also="Siga-me",
+        help=_l("These extensions may divert their calls to another number."),
+    )
+    lock: Mapped[bool] = field(
+        Boolean(), _l("Lock"), default=False, also="Cadeado",
+        help=_l("These extensions may be locked: then they call nobody but emergency numbers."),
+    )
+    password_call: Mapped[bool] = field(
+        Boolean(), _l("Password for outside calls"), default=False, also="PasswordCall",
+        help=_l("A call to outside waits for the feature password of a person of the extension; the records name that person."),
+    )
 
 
 resource = Resource(
     ExtensionClass, word="extension_classes", label=_l("Classes"), one=_l("class"), new=_l("New class"),
     key="name", group="telephony",
     icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"], search=["name"],
-    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"]},
+    tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"],
+          _l("Features"): ["voicemail", "follow_me", "lock", "password_call"]},
     empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),
     also="Categorias de ramais",
 )

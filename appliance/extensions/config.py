@@ -10,6 +10,8 @@ from appliance.db import db
 from appliance.dialing_profiles import config as profiles
 from appliance.extension_classes.model import NO_RECORDING, ExtensionClass
 from appliance.extensions.model import Extension
+from appliance.feature_codes.config import transfer_context
+from appliance.feature_codes.model import current as feature_codes
 from appliance.sip import config as sip
 from appliance.telephony.render import render
 
@@ -28,17 +30,20 @@ def _facts(only: Only) -> list[SimpleNamespace]:
     columns = (
         Extension.id, Extension.number, Extension.name, Extension.devices, Extension.dialing_profile_id, Extension.pickup_group_id,
         Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
-        ExtensionClass.simultaneous_calls, ExtensionClass.recording,
+        ExtensionClass.simultaneous_calls, ExtensionClass.recording, ExtensionClass.voicemail, ExtensionClass.follow_me, ExtensionClass.lock,
+        ExtensionClass.password_call,
     )
     query = _only(select(*columns).join(ExtensionClass).order_by(Extension.number), only)
-    return [
-        SimpleNamespace(
-            **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
+    codes, found = feature_codes(), []
+    for row in db.session.execute(query):
+        routes = profiles.context(row.dialing_profile_id, row.id, kept)
+        found.append(SimpleNamespace(
+            **row._mapping, word="extensions", routes=routes, transfer=transfer_context(codes, routes, row.password_call),
             premium=row.dialing_profile_id in premium, simultaneous="yes" if row.simultaneous_calls else "no",
+            offers=("f" if row.follow_me else "") + ("v" if row.voicemail else ""),
             recorded="" if row.recording == NO_RECORDING else row.recording,
-        )
-        for row in db.session.execute(query)
-    ]
+        ))
+    return found
 
 
 def _only(query: Any, only: Only) -> Any:
