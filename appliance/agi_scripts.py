@@ -24,6 +24,7 @@ from appliance.scheduled_conferences import agi as scheduled_conferences
 from appliance.telephony import agi
 from appliance.telephony.agi import Asked, Variables
 from appliance.users import agi as users
+from appliance.voicemail_boxes import agi as voicemail_boxes
 
 log = logging.getLogger("bentevi.agi")
 
@@ -41,6 +42,7 @@ SCRIPTS: dict[str, Callable[[Asked], Variables]] = {
     "follow_me/lock": follow_me.set_lock,
     "scheduled_conferences/enter": scheduled_conferences.enter,
     "users/password": users.password,
+    "voicemail_boxes/left": voicemail_boxes.left,
 }
 
 

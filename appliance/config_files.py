@@ -19,6 +19,7 @@ from appliance.ratings import config as ratings
 from appliance.sip import config as sip
 from appliance.telephony.render import spliced
 from appliance.trunks import config as trunks
+from appliance.voicemail_boxes import config as voicemail_boxes
 
 
 def _prefix() -> str:
@@ -46,6 +47,8 @@ FILES: dict[str, Callable[[], str]] = {
     "feature_codes.extensions.conf": lambda: feature_codes.extensions_conf(_prefix()),
     "conference_rooms.extensions.conf": conference_rooms.extensions_conf,
     "conference_rooms.confbridge.conf": conference_rooms.confbridge_conf,
+    "voicemail_boxes.voicemail.conf": voicemail_boxes.voicemail_conf,
+    "voicemail_boxes.extensions.conf": voicemail_boxes.extensions_conf,
     "khomp.conf": trunks.khomp_conf,
     "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),

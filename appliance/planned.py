@@ -3,14 +3,14 @@
 SECTIONS = {
     "moh_classes", "calendar_events",
     "work_shifts", "time_conditions", "custom_rules",
-    "announcements", "ratings", "callbacks", "voicemail_boxes", "phonebook_contacts", "notices", "pause_types", "goals",
+    "announcements", "ratings", "callbacks", "phonebook_contacts", "notices", "pause_types", "goals",
     "scripts", "dispositions", "labels", "sms_templates", "dialer_campaigns", "collection_campaigns", "agents",
 }
 
 KEYS = {  # section (or section.list) → keys
     "extension_classes": {"change_status", "call_time_window"},
     "feature_codes": {"ad_hoc_conference"},
-    "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook", "voicemail_pin"},
+    "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook"},
     "outbound_routes.rules": {"cnl"},
     "users": {"queues", "supervisor", "work_shift", "team", "avatar"},
 }
@@ -21,4 +21,4 @@ WORDS = {"users.modules": {
     "user_panel", "operator_panel", "agent_screen", "queues", "ivrs", "sms", "dialer", "collections",
 }}
 
-DESTINATIONS = {"voicemail", "announcement", "custom_rule", "time_condition", "callback"}
+DESTINATIONS = {"announcement", "custom_rule", "time_condition", "callback"}

@@ -24,6 +24,7 @@ from appliance.scheduled_conferences import model as scheduled_conferences
 from appliance.sip import model as sip
 from appliance.trunks import model as trunks
 from appliance.users import model as users
+from appliance.voicemail_boxes import model as voicemail_boxes
 
 RESOURCES = [
     extensions.resource,
@@ -42,6 +43,7 @@ RESOURCES = [
     scheduled_conferences.resource,
     feature_codes.resource,
     follow_me.resource,
+    voicemail_boxes.resource,
     audio_prompts.resource,
     blacklists.resource,
     users.resource,

@@ -23,6 +23,7 @@ from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
 from appliance.users.model import User
 from appliance.users.token import Token
+from appliance.voicemail_boxes.model import VoicemailMessage
 
 
 def first_start_rows() -> None:
@@ -34,7 +35,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, CallStep, Call, CallTotal, CallHour,
-            BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
+            BlacklistImport, BlacklistNumber, Assistant, VoicemailMessage, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()

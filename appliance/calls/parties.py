@@ -18,9 +18,10 @@ from appliance.internal_routes.model import InternalRoute
 from appliance.outbound_routes.model import OutboundRoute
 from appliance.resource import SINGLE_ID
 from appliance.trunks.model import Trunk
+from appliance.users.model import User
 
 MODELS: dict[str, Any] = {
-    "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
+    "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist, "users": User,
 }
 Key = tuple[str, int]
 

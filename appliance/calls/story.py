@@ -11,9 +11,11 @@ from appliance.calls.model import (
     ARRIVED,
     CONFERENCE,
     DESTINATION,
+    DIVERTED,
     END,
     HOLD,
     PARK,
+    PERSON,
     PICKUP,
     QUEUE,
     REFUSAL,
@@ -45,6 +47,10 @@ REASONS = {
     "overflow abroad is closed": _l("overflows may not call abroad"), "more than 20 destinations": _l("it went through more than 20 destinations"),
     "trunk busy": _l("the called number is busy"), "trunk failure": _l("the trunk could not connect"), "trunk trunk_limit": _l("the trunk has no free line"),
     "trunk other": _l("the far side did not connect"),
+    "nothing rings": _l("nothing rings there"), "nothing parked": _l("nothing is parked there"),
+    "feature not permitted": _l("the class of the extension does not permit it"), "extension locked": _l("the extension is locked"),
+    "wrong feature password": _l("the password was wrong three times"), "password could not be verified": _l("the password could not be checked"),
+    "conference not open yet": _l("the conference was not open yet"), "conference is over": _l("the conference was over"),
 }  # fmt: skip
 
 Sentence = tuple[datetime, str]
@@ -100,6 +106,8 @@ def _template(step: CallStep) -> str:
         PARK: _("%(who)s parks the call for %(seconds)s s: %(result)s."),
         CONFERENCE: _("%(who)s is in the conference for %(seconds)s s."),
         QUEUE: _("It waits in queue %(name)s for %(seconds)s s: %(result)s."),
+        DIVERTED: _("Follow-me of %(name)s sends it on to %(number)s."),
+        PERSON: _("%(name)s gives the feature password."),
         REFUSAL: _("It is not connected: %(reason)s."),
         END: _("Ended by: %(side)s."),
     }

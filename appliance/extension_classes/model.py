@@ -1,9 +1,11 @@
 """Extension classes (categorias): what the extensions of a kind may do (EXT-14 to EXT-20, EXT-21, EXT-23, EXT-24)."""
 
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance.db import Base
+from appliance import resource as resources
+from appliance.db import Base, db
 from appliance.fields import Boolean, Choice, Digits, Name, Seconds, field
 from appliance.resource import Resource
 
@@ -57,6 +59,13 @@ class ExtensionClass(Base):
         Boolean(), _l("Password for outside calls"), default=False, also="PasswordCall",
         help=_l("A call to outside waits for the feature password of a person of the extension; the records name that person."),
     )
+
+    def stored(self) -> None:
+        """Extensions of a class with voicemail have mailboxes."""
+        if self.voicemail:
+            extensions = resources.TABLE["extensions"]
+            for extension in db.session.scalars(select(extensions.model).where(extensions.model.extension_class_id == self.id)):
+                extension.stored()
 
 
 resource = Resource(

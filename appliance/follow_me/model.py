@@ -13,7 +13,8 @@ from appliance.company.model import Company
 from appliance.db import Base, db
 from appliance.errors import Refused
 from appliance.extensions.model import Extension
-from appliance.fields import Boolean, Choice, DialNumber, Phone, field
+from appliance.fields import Boolean, Choice, Phone, field
+from appliance.links import OfExtension
 from appliance.resource import SINGLE_ID, Resource
 
 OFF, INTERNAL, EXTERNAL, ANY = "off", "internal", "external", "any"
@@ -28,7 +29,7 @@ class FollowMe(Base):
     __tablename__ = "follow_me"
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = field(
-        DialNumber(), _l("Extension"), unique=True, example="1001", also="Ramal",
+        OfExtension(), _l("Extension"), unique=True, example="1001", also="Ramal",
         help=_l("The extension whose calls go on to somewhere else."),
     )
     is_locked: Mapped[bool] = field(
@@ -59,7 +60,7 @@ class FollowMe(Base):
     )
 
     extension_id: Mapped[int] = mapped_column(ForeignKey("extensions.id", ondelete="CASCADE"), unique=True)
-    extension: Mapped[Extension] = relationship()
+    extension: Mapped[Extension] = relationship(foreign_keys=[extension_id])
 
     def rule(self, situation: str) -> tuple[str, str]:
         """(whose calls, the number) of a situation."""

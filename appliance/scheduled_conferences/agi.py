@@ -8,6 +8,7 @@ from appliance.telephony.agi import Asked, Variables
 
 def enter(asked: Asked) -> Variables:
     """BENTEVI_CONFERENCE is the row's id, “early”, “late”, or "" for no conference's password. Open is [opens, closes)."""
+    ground.read_only()  # whoever writes meanwhile keeps nobody waiting
     now = ground.now()
     found = of_pin(asked.typed, now)
     if found is None:

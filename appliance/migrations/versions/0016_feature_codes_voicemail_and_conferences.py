@@ -37,11 +37,42 @@ def upgrade() -> None:
     sa.Column('unavailable_to', sa.String(length=20), nullable=False),
     sa.Column('extension_id', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['extension_id'], ['extensions.id'], name=op.f('fk_follow_me_extension_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['number'], ['extensions.number'], name=op.f('fk_follow_me_number'), onupdate='CASCADE', ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_follow_me')),
     sa.UniqueConstraint('extension_id', name=op.f('uq_follow_me_extension_id')),
     sa.UniqueConstraint('number', name=op.f('uq_follow_me_number')),
     sqlite_autoincrement=True
     )
+    op.create_table('voicemail_boxes',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('number', sa.String(length=10), nullable=False),
+    sa.Column('offered', sa.String(length=40), nullable=False),
+    sa.Column('prompt_id', sa.Integer(), nullable=True),
+    sa.Column('email', sa.String(length=120), nullable=False),
+    sa.Column('attach', sa.Boolean(), nullable=False),
+    sa.Column('max_messages', sa.Integer(), nullable=False),
+    sa.Column('max_seconds', sa.Integer(), nullable=False),
+    sa.Column('extension_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['extension_id'], ['extensions.id'], name=op.f('fk_voicemail_boxes_extension_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['number'], ['extensions.number'], name=op.f('fk_voicemail_boxes_number'), onupdate='CASCADE', ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['prompt_id'], ['audio_prompts.id'], name=op.f('fk_voicemail_boxes_prompt_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_voicemail_boxes')),
+    sa.UniqueConstraint('extension_id', name=op.f('uq_voicemail_boxes_extension_id')),
+    sa.UniqueConstraint('number', name=op.f('uq_voicemail_boxes_number')),
+    sqlite_autoincrement=True
+    )
+    op.create_table('voicemail_messages',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('extension_id', sa.Integer(), nullable=False),
+    sa.Column('message_id', sa.String(length=80), nullable=False),
+    sa.Column('seen_at', appliance.db.Instant(timezone=True), nullable=False),
+    sa.Column('mailed_at', appliance.db.Instant(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['extension_id'], ['extensions.id'], name=op.f('fk_voicemail_messages_extension_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_voicemail_messages')),
+    sa.UniqueConstraint('message_id', name=op.f('uq_voicemail_messages_message_id')),
+    sqlite_autoincrement=True
+    )
+    op.create_index(op.f('ix_voicemail_messages_extension_id'), 'voicemail_messages', ['extension_id'])
     op.create_table('conference_rooms',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('number', sa.String(length=10), nullable=False),
@@ -79,5 +110,5 @@ def downgrade() -> None:
     with op.batch_alter_table('extension_classes') as table:
         for name in ('password_call', 'lock', 'follow_me', 'voicemail'):
             table.drop_column(name)
-    for word in ('scheduled_conferences', 'conference_rooms', 'follow_me', 'feature_codes'):
+    for word in ('voicemail_messages', 'voicemail_boxes', 'scheduled_conferences', 'conference_rooms', 'follow_me', 'feature_codes'):
         op.drop_table(word)
