@@ -8,6 +8,7 @@ from appliance.company import model as company
 from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
+from appliance.email import model as email
 from appliance.extension_classes import model as extension_classes
 from appliance.extensions import model as extensions
 from appliance.feature_codes import model as feature_codes
@@ -50,6 +51,7 @@ RESOURCES = [
     cost_centres.resource,
     company.resource,
     sip.resource,
+    email.resource,
     recording_policy.resource,
 ]
 

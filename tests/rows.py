@@ -11,6 +11,7 @@ from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.totals import CallHour, CallTotal
 from appliance.company.model import Company
 from appliance.db import db
+from appliance.email.model import Email
 from appliance.extension_classes import model as classes
 from appliance.feature_codes.model import FeatureCodes
 from appliance.imports.model import Import
@@ -39,7 +40,7 @@ def first_start_rows() -> None:
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()
-    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes)):
+    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

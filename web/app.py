@@ -29,6 +29,8 @@ from web import (
     audit,
     bulk,
     crud,
+    email,
+    feature_codes,
     formats,
     help,
     htmx,
@@ -37,6 +39,7 @@ from web import (
     login,
     menu,
     now,
+    own,
     recordings,
     search,
     unavailable,
@@ -58,6 +61,7 @@ log = logging.getLogger("bentevi.web")
 SCREENS = [
     login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages, imports_api.pages,
     blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages, khomp_boards.pages, assistant.pages, help.pages,
+    own.pages, email.pages, feature_codes.pages,
 ]
 
 POLICY = (
@@ -157,7 +161,7 @@ def _everywhere() -> dict[str, Any]:
         "user": user, "language": str(get_locale()), "asset": assets.url, "theme": request.cookies.get("theme", ""),
         "table": resources.TABLE, "table_int": int, "table_bool": bool, "query": _query, "word_of": _word_of,
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
-        "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
+        "blacklist_numbers": blacklists.below, "audio_of": audio_prompts.below, "messages_of": own.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
         "help_picture": help.picture,
     }

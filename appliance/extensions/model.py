@@ -9,8 +9,8 @@ from appliance import resource as resources
 from appliance.cost_centres.model import CostCentre
 from appliance.db import Base, db
 from appliance.dialing_profiles.model import DialingProfile
-from appliance.extension_classes.model import ExtensionClass
 from appliance.errors import Refused
+from appliance.extension_classes.model import ExtensionClass
 from appliance.fields import DialNumber, Name, Secret, Whole, field
 from appliance.links import Reference
 from appliance.pickup_groups.model import PickupGroup

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from appliance.db import db
 from appliance.follow_me import state
 from appliance.follow_me.model import FollowMe
 from appliance.resource import SINGLE_ID, TABLE
-from appliance.db import db
 from tests.build import (
     change,
     company,

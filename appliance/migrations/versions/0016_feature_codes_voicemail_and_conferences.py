@@ -94,6 +94,17 @@ def upgrade() -> None:
     sa.UniqueConstraint('subject', name=op.f('uq_scheduled_conferences_subject')),
     sqlite_autoincrement=True
     )
+    op.create_table('email',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('server', sa.String(length=120), nullable=False),
+    sa.Column('port', sa.Integer(), nullable=False),
+    sa.Column('security', sa.String(length=40), nullable=False),
+    sa.Column('username', sa.String(length=120), nullable=False),
+    sa.Column('password', sa.Text(), nullable=True),
+    sa.Column('sender', sa.String(length=120), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_email')),
+    sqlite_autoincrement=True
+    )
     with op.batch_alter_table('extension_classes') as table:
         for name in ('voicemail', 'follow_me', 'lock', 'password_call'):
             table.add_column(sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -110,5 +121,5 @@ def downgrade() -> None:
     with op.batch_alter_table('extension_classes') as table:
         for name in ('password_call', 'lock', 'follow_me', 'voicemail'):
             table.drop_column(name)
-    for word in ('voicemail_messages', 'voicemail_boxes', 'scheduled_conferences', 'conference_rooms', 'follow_me', 'feature_codes'):
+    for word in ('email', 'voicemail_messages', 'voicemail_boxes', 'scheduled_conferences', 'conference_rooms', 'follow_me', 'feature_codes'):
         op.drop_table(word)
