@@ -14,7 +14,7 @@ from pathlib import Path
 class Postbox:
     """Listens on a free port of loopback. `messages` are what it took; `refuses` a code for the next RCPT; `users` who may log in."""
 
-    def __init__(self, users: dict[str, str] | None = None, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, users: dict[str, str] | None = None, certificate: Path | None = None) -> None:
         self.messages: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.refuses = 0
@@ -59,7 +59,7 @@ class Postbox:
             elif word == "STARTTLS" and self.certificate:
                 say("220 go on")
                 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-                context.load_cert_chain(*self.certificate)
+                context.load_cert_chain(self.certificate)
                 link = context.wrap_socket(link, server_side=True)
                 reader = link.makefile("rb")
             elif word == "AUTH":

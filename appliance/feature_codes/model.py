@@ -4,7 +4,6 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance import numbering
@@ -179,12 +178,6 @@ def defaults() -> dict[str, Any]:
 def current() -> FeatureCodes:
     """The one row."""
     return db.session.get_one(FeatureCodes, SINGLE_ID)
-
-
-def begins_with(prefix: str) -> str | None:
-    """A code that begins with these digits, if one does: the digits for an outside line must be none's."""
-    row = db.session.scalar(select(FeatureCodes))
-    return next((code for code in row.codes().values() if code.startswith(prefix)), None) if row and prefix else None
 
 
 resource = Resource(

@@ -23,6 +23,13 @@ def leave(call):
     call.hang_up()
 
 
+def _plays(menu, voice):
+    """Listens to the menu for a moment, presses 1, and hears the message after its date and number."""
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("1")
+    return menu.hears(voice, within_seconds=20)
+
+
 def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, client, carla):
     """EXT-16, FEA-17, FEA-28, FEA-20, SYS-21: offered while the phone is offline and as a destination; lamp and e-mail with the sound tell of
     it once; the code and the password play it, three wrong ones end the call; deleted on the page it is gone from the telephone."""
@@ -64,9 +71,7 @@ def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, clie
     menu = a.call("*97").wait_answered()
     assert menu.hears_sound()
     menu.press(f"{PIN}#")
-    assert menu.wire.comes_true(lambda: menu.hears_sound(0.2), 10)
-    menu.press("1")
-    assert menu.hears(voice, within_seconds=25), "what the caller spoke"
+    assert any(_plays(menu, voice) for _try in range(3)), "what the caller spoke"
     menu.hang_up()
     assert a.wire.comes_true(lambda: [one.is_new for one in messages.of_box(box)] == [False], 15)
 
