@@ -10,7 +10,6 @@ from email.message import EmailMessage
 from pathlib import Path
 
 
-
 class Postbox:
     """Listens on a free port of loopback. `messages` are what it took; `refuses` a code for the next RCPT; `users` who may log in."""
 
@@ -25,7 +24,8 @@ class Postbox:
         threading.Thread(target=self._serve, daemon=True, name="postbox").start()
 
     def close(self) -> None:
-        """Nobody is taken any more."""
+        """Nobody is taken any more, whoever just waited included."""
+        self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def __enter__(self) -> "Postbox":
@@ -60,7 +60,10 @@ class Postbox:
                 say("220 go on")
                 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
                 context.load_cert_chain(self.certificate)
-                link = context.wrap_socket(link, server_side=True)
+                try:
+                    link = context.wrap_socket(link, server_side=True)
+                except ssl.SSLError:  # the other side does not trust our certificate
+                    break
                 reader = link.makefile("rb")
             elif word == "AUTH":
                 _none, user, password = base64.b64decode(rest.split(" ")[1]).decode().split("\0")

@@ -30,7 +30,7 @@ def _plays(menu, voice):
     return menu.hears(voice, within_seconds=20)
 
 
-def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, client, carla):
+def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, carla):
     """EXT-16, FEA-17, FEA-28, FEA-20, SYS-21: offered while the phone is offline and as a destination; lamp and e-mail with the sound tell of
     it once; the code and the password play it, three wrong ones end the call; deleted on the page it is gone from the telephone."""
     mailing = make_class("Com correio", voicemail=True)
@@ -84,10 +84,10 @@ def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, clie
     assert "(48) 7777-6666" in text_of(page)
     newest = messages.of_box(box)[0]
     assert carla.get(f"/voicemail_boxes/{box.id}/messages/{newest.id}/sound").data[:4] == b"RIFF"
-    assert carla.post(f"/voicemail_boxes/{box.id}/messages/{newest.id}/heard", data={"back": "box"}).status_code == 302
+    assert carla.send(f"/voicemail_boxes/{box.id}/messages/{newest.id}/heard", {"back": "box"}).status_code == 302
     assert [one.is_new for one in messages.of_box(box)] == [False, False]
     for one in messages.of_box(box):
-        assert carla.post(f"/voicemail_boxes/{box.id}/messages/{one.id}/delete", data={"back": "box"}).status_code == 302
+        assert carla.send(f"/voicemail_boxes/{box.id}/messages/{one.id}/delete", {"back": "box"}).status_code == 302
     assert messages.of_box(box) == []
     assert not list((messages.settings.load().asterisk / "spool" / "voicemail" / "bentevi" / str(ana.id)).rglob("msg*"))
     db.session.commit()
