@@ -14,7 +14,7 @@ from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
 from appliance import applying, changes, lanes, live, masks
 from appliance import resource as resources
-from appliance.db import AWAY, db
+from appliance.db import AWAY, Instant, db
 from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader
 from appliance.links import Reference, References, Rows
@@ -96,7 +96,7 @@ def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listi
     order = (column.asc(), resource.model.id.asc()) if up else (column.desc(), resource.model.id.desc())
     if cursor:
         value, row_id = cursor
-        if column.type.python_type is datetime:
+        if isinstance(column.type, Instant):
             value = _instant(value)
         beyond = column > value if up else column < value
         same = and_(column == value, resource.model.id > row_id if up else resource.model.id < row_id)

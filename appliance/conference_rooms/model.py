@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
 from appliance.db import Base
-from appliance.fields import Choice, DialNumber, Name, Reader, Secret, field
+from appliance.fields import Boolean, Choice, DialNumber, Name, Reader, Secret, field
 from appliance.resource import Resource
 
 NONE, ALL = "none", "all"
@@ -14,6 +14,8 @@ RECORDINGS = {NONE: _l("no"), ALL: _l("yes")}
 
 class Pin(Secret):
     """Digits typed at the telephone, which Asterisk compares."""
+
+    empty = None
 
     def __init__(self, least: int = 3, generated: bool = False) -> None:
         super().__init__(least, generated)
@@ -39,6 +41,9 @@ class ConferenceRoom(Base):
         Pin(), _l("PIN"), optional=True, also="Usar PIN Senha",
         help=_l("Digits asked before somebody is let in. Empty: nobody is asked."),
     )
+    use_pin: Mapped[bool] = field(
+        Boolean(), _l("Ask the PIN"), default=True, also="Usar PIN", help=_l("Off: nobody is asked, and the PIN is kept for later."),
+    )
     recording: Mapped[str] = field(
         Choice(RECORDINGS), _l("Record"), default=NONE, also="Gravar",
         help=_l("Keeps what is heard in the room, one recording for each person in it."),
@@ -52,7 +57,7 @@ class ConferenceRoom(Base):
 resource = Resource(
     ConferenceRoom, word="conference_rooms", label=_l("Conference rooms"), one=_l("conference room"), new=_l("New conference room"),
     key="number", group="telephony", icon="users-group", columns=["number", "name", "recording"], search=["number", "name"],
-    tabs={_l("General"): ["number", "name", "pin", "recording"]}, destination="conference_room",
+    tabs={_l("General"): ["number", "name", "pin", "use_pin", "recording"]}, destination="conference_room",
     empty=_l("A conference room has a number; everybody who dials it talks together. Create the first one."),
     also="Conferências sala de conferência",
 )

@@ -16,6 +16,8 @@ SECURITY = {STARTTLS: _l("STARTTLS (port 587)"), TLS: _l("TLS (port 465)"), PLAI
 class MailPassword(Secret):
     """A password some mail server gave; it may be anything without spaces, and there may be none."""
 
+    empty = None
+
     def __init__(self) -> None:
         super().__init__(1, generated=False)
 

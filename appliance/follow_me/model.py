@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from appliance import lanes, numbering
+from appliance import changes, lanes, numbering
 from appliance.company.model import Company
 from appliance.db import Base, db
 from appliance.errors import Refused
@@ -71,14 +71,15 @@ class FollowMe(Base):
         self.extension = _extension(self.number)
         self.extension_id = self.extension.id
         permitted = self.extension.extension_class
-        if self.is_locked and not permitted.lock:
+        any_class = changes.is_site_file()  # the same file may bring the permission; a call looks for it anyway
+        if self.is_locked and not (permitted.lock or any_class):
             raise Refused(_("The class “%(name)s” of this extension does not permit the lock.", name=permitted.name), field="is_locked")
         for situation in SITUATIONS:
             origin, number = self.rule(situation)
             if origin == OFF:
                 setattr(self, f"{situation}_to", "")
                 continue
-            if not permitted.follow_me:
+            if not (permitted.follow_me or any_class):
                 raise Refused(_("The class “%(name)s” of this extension does not permit follow-me.", name=permitted.name), field=f"{situation}_from")
             self._check_number(f"{situation}_to", number)
 

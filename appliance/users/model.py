@@ -71,6 +71,8 @@ class Password(Secret):
 class FeaturePin(Secret):
     """What a person types at a telephone for protected features: kept as a hash only."""
 
+    empty = None
+
     def __init__(self) -> None:
         super().__init__(4, generated=False)
 

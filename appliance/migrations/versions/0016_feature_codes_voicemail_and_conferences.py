@@ -78,6 +78,7 @@ def upgrade() -> None:
     sa.Column('number', sa.String(length=10), nullable=False),
     sa.Column('name', sa.String(length=40), nullable=False),
     sa.Column('pin', sa.Text(), nullable=True),
+    sa.Column('use_pin', sa.Boolean(), nullable=False),
     sa.Column('recording', sa.String(length=40), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_conference_rooms')),
     sa.UniqueConstraint('number', name=op.f('uq_conference_rooms_number')),
