@@ -19,8 +19,12 @@ from appliance.audio_prompts import agi as audio_prompts
 from appliance.blacklists import agi as blacklists
 from appliance.db import db
 from appliance.errors import Busy, Refused
+from appliance.follow_me import agi as follow_me
+from appliance.scheduled_conferences import agi as scheduled_conferences
 from appliance.telephony import agi
 from appliance.telephony.agi import Asked, Variables
+from appliance.users import agi as users
+from appliance.voicemail_boxes import agi as voicemail_boxes
 
 log = logging.getLogger("bentevi.agi")
 
@@ -34,6 +38,11 @@ SCRIPTS: dict[str, Callable[[Asked], Variables]] = {
     "audio_prompts/recorded": audio_prompts.recorded,
     "audio_prompts/unanswered": audio_prompts.unanswered,
     "blacklists/refused": blacklists.refused,
+    "follow_me/always": follow_me.set_always,
+    "follow_me/lock": follow_me.set_lock,
+    "scheduled_conferences/enter": scheduled_conferences.enter,
+    "users/password": users.password,
+    "voicemail_boxes/left": voicemail_boxes.left,
 }
 
 

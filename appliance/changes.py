@@ -76,6 +76,11 @@ def together(name: str) -> Iterator[None]:
         batch.reset(token)
 
 
+def is_site_file() -> bool:
+    """Whether what is written now comes with a whole site file, whose other rows may be written later."""
+    return batch.get().startswith("site-")
+
+
 def pending() -> list[Change]:
     """Changes not yet in force, oldest first."""
     return list(db.session.scalars(select(Change).where(Change.pending).order_by(Change.id)))

@@ -8,9 +8,11 @@ from appliance.blacklists import config as blacklists
 from appliance.business_hours import config as business_hours
 from appliance.calendar_events import config as calendar_events
 from appliance.company import config as company
+from appliance.conference_rooms import config as conference_rooms
 from appliance.dialing_profiles import config as dialing_profiles
 from appliance.extension_classes import config as extension_classes
 from appliance.extensions import config as extensions
+from appliance.feature_codes import config as feature_codes
 from appliance.inbound_routes import config as inbound_routes
 from appliance.internal_routes import config as internal_routes
 from appliance.ivrs import config as ivrs
@@ -22,6 +24,7 @@ from appliance.sip import config as sip
 from appliance.telephony.render import spliced
 from appliance.time_conditions import config as time_conditions
 from appliance.trunks import config as trunks
+from appliance.voicemail_boxes import config as voicemail_boxes
 from appliance.work_shifts import config as work_shifts
 
 
@@ -56,12 +59,19 @@ FILES: dict[str, Callable[[], str]] = {
     "extension_classes.extensions.conf": lambda: extension_classes.extensions_conf(_zone()),
     "work_shifts.extensions.conf": lambda: work_shifts.extensions_conf(_zone()),
     "ratings.extensions.conf": ratings.extensions_conf,
+    "feature_codes.features.conf": feature_codes.features_conf,
+    "feature_codes.res_parking.conf": feature_codes.parking_conf,
+    "feature_codes.extensions.conf": lambda: feature_codes.extensions_conf(_prefix()),
+    "conference_rooms.extensions.conf": conference_rooms.extensions_conf,
+    "conference_rooms.confbridge.conf": conference_rooms.confbridge_conf,
+    "voicemail_boxes.voicemail.conf": voicemail_boxes.voicemail_conf,
+    "voicemail_boxes.extensions.conf": voicemail_boxes.extensions_conf,
     "khomp.conf": trunks.khomp_conf,
     "blacklists.extensions.conf": blacklists.extensions_conf,
     "inbound_routes.extensions.conf": lambda: inbound_routes.extensions_conf(_prefix()),
 }
 
-SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf"}  # in no difference, log or screen
+SECRET = {"extensions.auth.pjsip.conf", "trunks.auth.pjsip.conf", "conference_rooms.confbridge.conf"}  # in no difference, log or screen
 
 
 # Files whose sections depend on one row each when nothing but such rows changed: word, all ids in order, rendering of some.

@@ -456,7 +456,7 @@ def field(kind: Kind, label: Any, *, unique: bool = False, **say: Any) -> Mapped
     """A declared column: `field(Text(40), _l("Name"), unique=True, help=…)`; options as in Field."""
     spec = Field(kind, label, **say)
     nullable = spec.optional and kind.empty is None
-    target = [ForeignKey(f"{kind.word}.id")] if isinstance(kind, LinkedKind) else []
+    target = [kind.foreign_key()] if isinstance(kind, LinkedKind) else []
     # A secret is opened only where it is asked for, not with every row of a list.
     return mapped_column(kind.column(), *target, unique=unique, nullable=nullable, info={"field": spec}, deferred=kind.secret)
 
@@ -465,3 +465,7 @@ class LinkedKind(Kind):
     """A kind whose column is a foreign key to the table `word`."""
 
     word = ""
+
+    def foreign_key(self) -> ForeignKey:
+        """What the column points at."""
+        return ForeignKey(f"{self.word}.id")

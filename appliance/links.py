@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, Integer, String
+from sqlalchemy import JSON, ForeignKey, Integer, String
 from werkzeug.datastructures import MultiDict
 
 from appliance import resource as resources
@@ -73,6 +73,21 @@ class Reference(LinkedKind):
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         if stored is not None:
             yield self.word, stored
+
+
+class OfExtension(LinkedKind):
+    """The number of the extension a row belongs to. The database keeps it: it changes with the extension's, and goes with it."""
+
+    word = "extensions"
+
+    def column(self) -> Any:
+        return String(10)
+
+    def foreign_key(self) -> ForeignKey:
+        return ForeignKey("extensions.number", onupdate="CASCADE", ondelete="CASCADE")
+
+    def read(self, value: Any, reader: Reader) -> str | None:
+        return str(value) if _find(self.word, value, reader) else None
 
 
 class References(Kind):

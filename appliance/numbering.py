@@ -53,6 +53,12 @@ def free(word: str, row_id: int) -> None:
     db.session.execute(delete(Number).where(Number.word == word, Number.row_id == row_id))
 
 
+def beginning_with(digits: str, word: str) -> str | None:
+    """A number of this resource that begins with these digits."""
+    query = select(Number.number).where(Number.word == word, Number.number.startswith(digits, autoescape=True)).limit(1)
+    return db.session.scalar(query) if digits else None
+
+
 def holder(number: str) -> Number | None:
     """Who has the number."""
     return db.session.scalar(select(Number).where(Number.number == number))

@@ -7,10 +7,14 @@ from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
 from appliance.calendar_events import model as calendar_events
 from appliance.company import model as company
+from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
 from appliance.dialing_profiles import model as dialing_profiles
+from appliance.email import model as email
 from appliance.extension_classes import model as extension_classes
 from appliance.extensions import model as extensions
+from appliance.feature_codes import model as feature_codes
+from appliance.follow_me import model as follow_me
 from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.ivrs import model as ivrs
@@ -21,10 +25,12 @@ from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
 from appliance.ratings import model as ratings
 from appliance.recording_policy import model as recording_policy
+from appliance.scheduled_conferences import model as scheduled_conferences
 from appliance.sip import model as sip
 from appliance.time_conditions import model as time_conditions
 from appliance.trunks import model as trunks
 from appliance.users import model as users
+from appliance.voicemail_boxes import model as voicemail_boxes
 from appliance.work_shifts import model as work_shifts
 
 RESOURCES = [
@@ -44,6 +50,11 @@ RESOURCES = [
     business_hours.resource,
     calendar_events.resource,
     time_conditions.resource,
+    conference_rooms.resource,
+    scheduled_conferences.resource,
+    feature_codes.resource,
+    follow_me.resource,
+    voicemail_boxes.resource,
     audio_prompts.resource,
     moh_classes.resource,
     blacklists.resource,
@@ -52,6 +63,7 @@ RESOURCES = [
     cost_centres.resource,
     company.resource,
     sip.resource,
+    email.resource,
     recording_policy.resource,
 ]
 

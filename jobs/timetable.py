@@ -15,6 +15,8 @@ class Timed:
 
 TIMETABLE = [
     Timed("jobs.records.reconcile", "default", every_seconds=300),
+    Timed("jobs.follow_me.put_all", "telephony", every_seconds=60),
+    Timed("jobs.voicemail_boxes.look", "default", every_seconds=60),
     Timed("jobs.khomp_boards.read", "telephony", every_seconds=300),
     Timed("jobs.recordings.guard", "telephony", every_seconds=60),
     Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),

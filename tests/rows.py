@@ -15,7 +15,9 @@ from appliance.calls.totals import CallHour, CallTotal
 from appliance.calls.visit_totals import VisitHour, VisitTotal
 from appliance.company.model import Company
 from appliance.db import db
+from appliance.email.model import Email
 from appliance.extension_classes import model as classes
+from appliance.feature_codes.model import FeatureCodes
 from appliance.imports.model import Import
 from appliance.missed_calls.model import MissedCall
 from appliance.recording_policy.model import RecordingPolicy
@@ -27,6 +29,7 @@ from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
 from appliance.users.model import User
 from appliance.users.token import Token
+from appliance.voicemail_boxes.model import VoicemailMessage
 
 
 _began_at: datetime | None = None
@@ -49,12 +52,12 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, MissedCall, CallStep, Call, CallTotal, CallHour,
-            VisitTotal, VisitHour,
+            VisitTotal, VisitHour, VoicemailMessage,
             BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()
-    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy)):
+    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

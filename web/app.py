@@ -29,6 +29,8 @@ from web import (
     audit,
     bulk,
     crud,
+    email,
+    feature_codes,
     formats,
     help,
     htmx,
@@ -37,6 +39,7 @@ from web import (
     login,
     menu,
     now,
+    own,
     recordings,
     search,
     unavailable,
@@ -70,7 +73,7 @@ SCREENS = [
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, missed_calls.pages, queues.pages,
-    moh_classes.pages,
+    moh_classes.pages, own.pages, email.pages, feature_codes.pages,
 ]
 
 POLICY = (
@@ -172,7 +175,7 @@ def _everywhere() -> dict[str, Any]:
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
         "blacklist_numbers": blacklists.below, "doors_of": business_hours.below, "holidays_waiting": calendar_events.waiting,
         "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
-        "queue_members": queues.below, "moh_sounds": moh_classes.sounds,
+        "queue_members": queues.below, "moh_sounds": moh_classes.sounds, "messages_of": own.below,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
         "help_picture": help.picture,
     }

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session
@@ -13,7 +14,7 @@ from sqlalchemy import Integer, and_, cast, false, func, or_, select
 
 from appliance import applying, changes, lanes, live, masks
 from appliance import resource as resources
-from appliance.db import AWAY, db
+from appliance.db import AWAY, Instant, db
 from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader
 from appliance.links import Reference, References, Rows
@@ -95,6 +96,8 @@ def listing(resource: Resource, arguments: Any, limit: int = PAGE_ROWS) -> Listi
     order = (column.asc(), resource.model.id.asc()) if up else (column.desc(), resource.model.id.desc())
     if cursor:
         value, row_id = cursor
+        if isinstance(column.type, Instant):
+            value = _instant(value)
         beyond = column > value if up else column < value
         same = and_(column == value, resource.model.id > row_id if up else resource.model.id < row_id)
         query = query.where(or_(beyond, same))
@@ -152,7 +155,17 @@ def _count(resource: Resource, condition: Any) -> int:
 
 
 def _cursor(row: Any, value: Any) -> str:
+    value = value.isoformat() if isinstance(value, datetime) else value
     return base64.urlsafe_b64encode(json.dumps([value, row.id]).encode()).decode().rstrip("=")
+
+
+def _instant(text: Any) -> datetime:
+    """An instant out of an address; a moment before all rows for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = datetime(1970, 1, 1, tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _read_cursor(text: str) -> tuple[Any, int] | None:

@@ -22,6 +22,8 @@ TITLES = {  # function → what a person reads
     "jobs.audio_prompts.make": _l("Prepare a sound"),
     "jobs.audio_prompts.tidy": _l("Remove sounds nobody uses"),
     "jobs.blacklists.forget_deleted": _l("Remove numbers of deleted blacklists"),
+    "jobs.follow_me.put": _l("Tell Asterisk about follow-me and lock"),
+    "jobs.follow_me.put_all": _l("Compare follow-me and locks with Asterisk"),
     "jobs.khomp_boards.read": _l("Read the boards from the Khomp driver"),
     "jobs.imports.check": _l("Check a CSV file"),
     "jobs.imports.store_rows": _l("Store a CSV file"),
@@ -34,6 +36,8 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
     "jobs.upkeep.look_at_ports": _l("Look whether the SIP port is free"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
+    "jobs.voicemail_boxes.announce": _l("Announce a voice message by e-mail"),
+    "jobs.voicemail_boxes.look": _l("Look for new voice messages"),
     "jobs.records.reconcile": _l("Compare call records with Asterisk's counters"),
     "jobs.reports.run": _l("Make a report"),
 }

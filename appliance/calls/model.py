@@ -22,15 +22,15 @@ STATES = {
 CALLER, CALLED, SYSTEM = "caller", "called", "system"
 SIDES = {CALLER: _l("caller"), CALLED: _l("called party"), SYSTEM: _l("exchange")}
 
-ARRIVED, ROUTE, DESTINATION, TRUNK, RING, ANSWER, HOLD, TRANSFER, PICKUP, PARK, CONFERENCE, QUEUE, CLOSED, IVR, RATING, REFUSAL, END = (
+ARRIVED, ROUTE, DESTINATION, TRUNK, RING, ANSWER, HOLD, TRANSFER, PICKUP, PARK, CONFERENCE, QUEUE, CLOSED, IVR, RATING, REFUSAL, END, DIVERTED, PERSON = (
     "arrived", "route", "destination", "trunk", "ring", "answer", "hold", "transfer", "pickup", "park", "conference", "queue", "closed", "ivr",
-    "rating", "refusal", "end",
+    "rating", "refusal", "end", "diverted", "person",
 )
 KINDS = {
     ARRIVED: _l("arrived"), ROUTE: _l("route"), DESTINATION: _l("destination"), TRUNK: _l("left by trunk"), RING: _l("rang"),
     ANSWER: _l("answered"), HOLD: _l("on hold"), TRANSFER: _l("transferred"), PICKUP: _l("picked up"), PARK: _l("parked"),
     CONFERENCE: _l("conference"), QUEUE: _l("queue"), CLOSED: _l("out of hours"), IVR: _l("menu"), RATING: _l("rating"),
-    REFUSAL: _l("refused"), END: _l("ended"),
+    REFUSAL: _l("refused"), END: _l("ended"), DIVERTED: _l("follow-me"), PERSON: _l("password given"),
 }
 
 

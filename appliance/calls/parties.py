@@ -13,6 +13,7 @@ from appliance.calendar_events.model import CalendarEvent
 from appliance.calls.model import CLOSED, Call, CallStep
 from appliance.calls.record import Here
 from appliance.company.model import Company
+from appliance.conference_rooms.model import ConferenceRoom
 from appliance.cost_centres.model import CostCentre
 from appliance.db import db
 from appliance.extensions.model import Extension
@@ -23,14 +24,21 @@ from appliance.outbound_routes.model import OutboundRoute
 from appliance.queues.model import Queue
 from appliance.ratings.model import Rating
 from appliance.resource import SINGLE_ID
+from appliance.scheduled_conferences.model import ScheduledConference
 from appliance.time_conditions.model import TimeCondition
 from appliance.trunks.model import Trunk
+from appliance.users.model import User
+from appliance.voicemail_boxes.model import VoicemailBox
 
 MODELS: dict[str, Any] = {
     "trunks": Trunk, "inbound_routes": InboundRoute, "internal_routes": InternalRoute, "outbound_routes": OutboundRoute, "blacklists": Blacklist,
     "queues": Queue, "ivrs": Ivr, "announcements": Announcement, "ratings": Rating, "business_hours": BusinessHours,
     "calendar_events": CalendarEvent, "time_conditions": TimeCondition,
+    "users": User, "conference_rooms": ConferenceRoom,
 }
+NAMED_OTHERWISE: list[tuple[str, Any, Any]] = [  # rows that bear no name of their own
+    ("voicemail_boxes", VoicemailBox, VoicemailBox.number), ("scheduled_conferences", ScheduledConference, ScheduledConference.subject),
+]
 Key = tuple[str, int]
 
 
@@ -72,6 +80,11 @@ def look_up(keys: set[Key]) -> dict[Key, Party]:
         if ids:
             rows = db.session.execute(select(model.id, model.name).where(model.id.in_(ids)))
             found |= {(word, row.id): Party(row.name) for row in rows}
+    for word, model, column in NAMED_OTHERWISE:
+        ids = [row_id for one, row_id in keys if one == word]
+        if ids:
+            named = db.session.execute(select(model.id, column.label("name")).where(model.id.in_(ids)))
+            found |= {(word, row.id): Party(row.name) for row in named}
     ids = [row_id for word, row_id in keys if word == "extensions"]
     if ids:
         query = select(Extension.id, Extension.name, Extension.number, Extension.cost_centre_id, CostCentre.name.label("centre"))

@@ -16,12 +16,14 @@ from appliance.calls.model import (
     CLOSED,
     CONFERENCE,
     DESTINATION,
+    DIVERTED,
     END,
     FAILED,
     HOLD,
     IVR,
     NO_ANSWER,
     PARK,
+    PERSON,
     PICKUP,
     RATING,
     REFUSAL,
@@ -46,7 +48,7 @@ def steps(talk: Conversation) -> Iterator[CallStep]:
     """All of them, one question after the other."""
     makers: list[Callable[[Conversation], Iterator[CallStep]]] = [
         _arrived, _routes, _destinations, _ivrs, _ratings, _queues, _trunks, _rings_of, _pickups, _answers, _rooms, _closed_doors,
-        _holds, _transfers, _parks, _refusals, _ended,
+        _holds, _transfers, _parks, _diverted, _people, _refusals, _ended,
     ]  # fmt: skip
     for maker in makers:
         yield from maker(talk)
@@ -174,6 +176,18 @@ def _parks(talk: Conversation) -> Iterator[CallStep]:
                   talk.caller)  # fmt: skip
         reason = str(end[1].extra.get("reason", "")).removeprefix("ParkedCall").lower() if end else ""
         yield _step(talk, PARK, at, by, ended_at=end[0] if end else talk.ended_at, result=reason)
+
+
+def _diverted(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BENTEVI_DIVERTED"):
+        word, row_id, number, _more = row_of(line)
+        yield _made(DIVERTED, at, word=word, row_id=row_id, number=number)
+
+
+def _people(talk: Conversation) -> Iterator[CallStep]:
+    for at, line in talk.told("BENTEVI_PERSON"):
+        word, row_id, _number, _more = row_of(line)
+        yield _made(PERSON, at, word=word, row_id=row_id)
 
 
 def _queues(talk: Conversation) -> Iterator[CallStep]:

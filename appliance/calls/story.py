@@ -12,10 +12,12 @@ from appliance.calls.model import (
     CLOSED,
     CONFERENCE,
     DESTINATION,
+    DIVERTED,
     END,
     HOLD,
     IVR,
     PARK,
+    PERSON,
     PICKUP,
     QUEUE,
     RATING,
@@ -49,6 +51,10 @@ REASONS = {
     "trunk busy": _l("the called number is busy"), "trunk failure": _l("the trunk could not connect"), "trunk trunk_limit": _l("the trunk has no free line"),
     "trunk other": _l("the far side did not connect"), "outside the hours of its class": _l("the extension may not make calls at this time"),
     "outside the work shift": _l("the work shift of the extension's person is over"),
+    "nothing rings": _l("nothing rings there"), "nothing parked": _l("nothing is parked there"),
+    "feature not permitted": _l("the class of the extension does not permit it"), "extension locked": _l("the extension is locked"),
+    "wrong feature password": _l("the password was wrong three times"), "password could not be verified": _l("the password could not be checked"),
+    "conference not open yet": _l("the conference was not open yet"), "conference is over": _l("the conference was over"),
 }  # fmt: skip
 
 # What came of a menu's question when no option was pressed.
@@ -120,6 +126,8 @@ def _template(step: CallStep) -> str:
         CONFERENCE: _("%(who)s is in the conference for %(seconds)s s."),
         QUEUE: _("It waits in queue %(name)s for %(seconds)s s: %(result)s."),
         RATING: _("The caller gave %(result)s in the rating %(name)s."),
+        DIVERTED: _("Follow-me of %(name)s sends it on to %(number)s."),
+        PERSON: _("%(name)s gives the feature password."),
         REFUSAL: _("It is not connected: %(reason)s."),
         END: _("Ended by: %(side)s."),
     }

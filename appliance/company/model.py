@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from stdnum.br import cnpj as stdnum_cnpj
 
+from appliance import numbering
 from appliance.db import Base
 from appliance.dialing_profiles.model import DialingProfile
 from appliance.errors import Refused
@@ -125,6 +126,10 @@ class Company(Base):
         if self.timezone not in zoneinfo.available_timezones():
             raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
                           field="timezone")
+        hidden = numbering.beginning_with(self.external_line_prefix, "feature_codes")
+        if hidden:
+            raise Refused(_("The feature code “%(code)s” begins with these digits and could not be dialled any more.", code=hidden), field="external_line_prefix",
+                          link="/feature_codes")
         if self.canary_number and self.canary_extension_id is None:
             raise Refused(_("Choose the extension the test call is made as."), field="canary_extension")
         bare = self.canary_number.removeprefix(self.external_line_prefix)

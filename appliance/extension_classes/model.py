@@ -1,11 +1,13 @@
-"""Extension classes (categorias): what the extensions of a kind may do (EXT-14, EXT-15, EXT-20, EXT-21, EXT-23 to EXT-25)."""
+"""Extension classes (categorias): what the extensions of a kind may do (EXT-14 to EXT-21, EXT-23 to EXT-25)."""
 
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance.db import Base
+from appliance import resource as resources
+from appliance.db import Base, db
 from appliance.fields import Boolean, Choice, Digits, Name, Seconds, field
 from appliance.hours import Periods
 from appliance.resource import Resource
@@ -49,6 +51,29 @@ class ExtensionClass(Base):
         help=_l("Outside these ranges the extensions cannot call anybody, inside or outside; they are called as always, and emergency calls always "
                 "pass. Without a range: any time."),
     )
+    voicemail: Mapped[bool] = field(
+        Boolean(), _l("Voicemail"), default=False, also="Voicemail Correio de voz",
+        help=_l("A mailbox for each of these extensions, offered to callers while its phone is not registered."),
+    )
+    follow_me: Mapped[bool] = field(
+        Boolean(), _l("Follow-me"), default=False, also="Siga-me",
+        help=_l("These extensions may divert their calls to another number."),
+    )
+    lock: Mapped[bool] = field(
+        Boolean(), _l("Lock"), default=False, also="Cadeado",
+        help=_l("These extensions may be locked: then they call nobody but emergency numbers."),
+    )
+    password_call: Mapped[bool] = field(
+        Boolean(), _l("Password for outside calls"), default=False, also="PasswordCall",
+        help=_l("A call to outside waits for the feature password of a person of the extension; the records name that person."),
+    )
+
+    def stored(self) -> None:
+        """Extensions of a class with voicemail have mailboxes."""
+        if self.voicemail:
+            extensions = resources.TABLE["extensions"]
+            for extension in db.session.scalars(select(extensions.model).where(extensions.model.extension_class_id == self.id)):
+                extension.stored()
 
 
 resource = Resource(
@@ -56,7 +81,7 @@ resource = Resource(
     key="name", group="telephony",
     icon="tag", columns=["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"], search=["name"],
     tabs={_l("General"): ["name", "simultaneous_calls", "ring_timeout_seconds", "caller_id", "nat", "recording"],
-          _l("Hours"): ["call_time_window"]},
+          _l("Features"): ["voicemail", "follow_me", "lock", "password_call"], _l("Hours"): ["call_time_window"]},
     empty=_l("A class says what its extensions may do. Create one and choose it in the extensions."),
     also="Categorias de ramais",
 )

@@ -10,8 +10,11 @@ from appliance.db import db
 from appliance.dialing_profiles import config as profiles
 from appliance.extension_classes.model import NO_RECORDING, ExtensionClass
 from appliance.extensions.model import Extension
+from appliance.feature_codes.config import transfer_context
+from appliance.feature_codes.model import current as feature_codes
 from appliance.sip import config as sip
 from appliance.telephony.render import render
+from appliance.voicemail_boxes.model import VoicemailBox
 
 Only = Collection[int] | None
 
@@ -28,17 +31,27 @@ def _facts(only: Only) -> list[SimpleNamespace]:
     columns = (
         Extension.id, Extension.number, Extension.name, Extension.devices, Extension.dialing_profile_id, Extension.pickup_group_id,
         Extension.cost_centre_id, ExtensionClass.caller_id, ExtensionClass.nat, ExtensionClass.ring_timeout_seconds,
-        ExtensionClass.simultaneous_calls, ExtensionClass.recording, ExtensionClass.call_time_window, Extension.extension_class_id,
+        ExtensionClass.simultaneous_calls, ExtensionClass.recording, ExtensionClass.voicemail, ExtensionClass.follow_me, ExtensionClass.lock,
+        ExtensionClass.password_call, ExtensionClass.call_time_window, Extension.extension_class_id, VoicemailBox.id.label("box_id"),
+        VoicemailBox.offered,
     )
-    query = _only(select(*columns).join(ExtensionClass).order_by(Extension.number), only)
-    return [
-        SimpleNamespace(
-            **row._mapping, word="extensions", routes=profiles.context(row.dialing_profile_id, row.id, kept),
+    query = _only(select(*columns).join(ExtensionClass, ExtensionClass.id == Extension.extension_class_id).outerjoin(
+        VoicemailBox, VoicemailBox.extension_id == Extension.id).order_by(Extension.number), only)
+    codes, found = feature_codes(), []
+    for row in db.session.execute(query):
+        routes = profiles.context(row.dialing_profile_id, row.id, kept)
+        found.append(SimpleNamespace(
+            **row._mapping, word="extensions", routes=routes, transfer=transfer_context(codes, routes, row.password_call),
             premium=row.dialing_profile_id in premium, simultaneous="yes" if row.simultaneous_calls else "no",
+            offers=("f" if row.follow_me else "-") + _offered(row),
             recorded="" if row.recording == NO_RECORDING else row.recording, window=row.extension_class_id if row.call_time_window else 0,
-        )
-        for row in db.session.execute(query)
-    ]
+        ))
+    return found
+
+
+def _offered(row: Any) -> str:
+    """When callers are sent to the mailbox, as ring.conf reads it: a letter, and the row id of the box; "" never."""
+    return f"{row.offered[0]}{row.box_id}" if row.voicemail and row.box_id else ""
 
 
 def _only(query: Any, only: Only) -> Any:

@@ -1,12 +1,15 @@
 """Extensions (ramais): one SIP user each (EXT-01 to EXT-08, EXT-13, EXT-28)."""
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from appliance import resource as resources
 from appliance.cost_centres.model import CostCentre
 from appliance.db import Base, db
 from appliance.dialing_profiles.model import DialingProfile
+from appliance.errors import Refused
 from appliance.extension_classes.model import ExtensionClass
 from appliance.fields import DialNumber, Name, Secret, Whole, field
 from appliance.links import Reference
@@ -63,6 +66,27 @@ class Extension(Base):
     def numbers(self) -> list[str]:
         """What it occupies in the numbering."""
         return [self.number]
+
+    def stored(self) -> None:
+        """A class with voicemail gives it a mailbox."""
+        give_mailboxes(self)
+
+    def check_delete(self) -> None:
+        """Its mailbox goes with it, unless calls are sent there."""
+        boxes = resources.TABLE["voicemail_boxes"]
+        box = boxes.find(self.number)
+        users = list(resources.used_by(boxes.word, box.id)) if box else []
+        if users:
+            raise Refused(_("The mailbox of %(row)s is still used by: %(users)s. Change those first.", row=self.number,
+                            users=", ".join(f"{other.one} {other.title(user)}" for other, user in users[:10])))
+
+
+def give_mailboxes(*extensions: Extension) -> None:
+    """Make the mailboxes these extensions lack."""
+    boxes = resources.TABLE["voicemail_boxes"]
+    for extension in extensions:
+        if extension.extension_class and extension.extension_class.voicemail and boxes.find(extension.number) is None:
+            boxes.create({"number": extension.number})
 
 
 resource = Resource(

@@ -10,12 +10,13 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 log = logging.getLogger("bentevi.agi")
 
 LARGEST_BYTES = 32_768      # what Asterisk says about a call is some 1,000
 PATIENCE_SECONDS = 1.5      # for the whole conversation; the dialplan goes on without us after two
+TYPED = "typed"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 Variables = dict[str, str]
@@ -23,11 +24,16 @@ Variables = dict[str, str]
 
 @dataclass(frozen=True)
 class Asked:
-    """A question: its script, its arguments as the dialplan wrote them, and what Asterisk tells of the call (`agi_` left out)."""
+    """A question: its script, its arguments as the dialplan wrote them, and what Asterisk tells of the call (`agi_` left out).
+
+    `typed` is the variable BENTEVI_TYPED of a question with the argument “typed”: a password, which as an argument would stand in the
+    call records.
+    """
 
     script: str
     arguments: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    typed: str = field(default="", repr=False)
 
 
 class Stranger(Exception):
@@ -59,6 +65,10 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     found = re.fullmatch(r"200 result=1 \((.*)\)", said)
     if not found or not hmac.compare_digest(found[1].encode(), token.encode()):
         raise Stranger("a question without the token of this exchange")
+    if TYPED in asked.arguments:
+        said = await _order(reader, writer, "GET VARIABLE BENTEVI_TYPED")
+        keys = re.fullmatch(r"200 result=1 \(([0-9*#]*)\)", said)
+        asked = replace(asked, typed=keys[1] if keys else "")
     variables = await answer(asked)
     for name, value in {**variables, "BENTEVI_ANSWERED": "yes"}.items():
         await _order(reader, writer, f"SET VARIABLE {name} {quoted(name, value)}")
@@ -94,7 +104,7 @@ def quoted(name: str, value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def ask(port: int, token: str, script: str, *arguments: str, timeout: float = 2.0) -> Variables:
+def ask(port: int, token: str, script: str, *arguments: str, typed: str = "", timeout: float = 2.0) -> Variables:
     """Put a question as Asterisk would; what was set. For `status`, and for tests. Raises OSError when nobody answers."""
     found: Variables = {}
     with socket.create_connection(("127.0.0.1", port), timeout) as link:
@@ -106,5 +116,6 @@ def ask(port: int, token: str, script: str, *arguments: str, timeout: float = 2.
                 setting = re.fullmatch(r'SET VARIABLE ([A-Z0-9_]+) "(.*)"', line.strip())
                 if setting:
                     found[setting[1]] = setting[2].replace('\\"', '"').replace("\\\\", "\\")
-                link.sendall(b"200 result=1\n" if setting else f"200 result=1 ({token})\n".encode())
+                value = typed if "BENTEVI_TYPED" in line else token
+                link.sendall(b"200 result=1\n" if setting else f"200 result=1 ({value})\n".encode())
     return found

@@ -1,5 +1,6 @@
-"""People who use the screens (USR-01 to USR-03, USR-06, USR-07, USR-10, USR-11, USR-14, USR-15, USR-17, USR-18)."""
+"""People who use the screens (USR-01 to USR-03, USR-06, USR-07, USR-10, USR-11, USR-14, USR-15, USR-17, USR-18, FEA-20)."""
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,6 +71,29 @@ class Password(Secret):
         return passwords.generate()
 
 
+class FeaturePin(Secret):
+    """What a person types at a telephone for protected features: kept as a hash only."""
+
+    empty = None
+
+    def __init__(self) -> None:
+        super().__init__(4, generated=False)
+
+    def column(self) -> Any:
+        return String(200)
+
+    def read(self, value: Any, reader: Reader) -> str | None:
+        text = str(value)
+        if not re.fullmatch(r"[0-9]{4,10}", text):
+            return reader.refuse(_("4 to 10 digits."))
+        if len(set(text)) == 1 or text in "01234567890" or text in "09876543210":
+            return reader.refuse(_("Too easy to guess. Not the same digit throughout, nor digits in a row."))
+        return passwords.hashed(text)
+
+    def unchanged(self, stored: Any, outside: Any) -> bool:
+        return bool(stored) and passwords.fits(str(outside), stored)
+
+
 class User(Base):
     """A person. What they may open: everything (administrator), the chosen modules, or what their level has."""
 
@@ -115,6 +139,10 @@ class User(Base):
     work_shift_id: Mapped[int | None] = field(
         Reference("work_shifts"), _l("Work shift"), name="work_shift", optional=True, also="Turno Horário de Trabalho",
         help=_l("Outside it the person cannot log in, and new calls of the person's extension are refused. Nothing chosen: any time."),
+    )
+    feature_pin: Mapped[str | None] = field(
+        FeaturePin(), _l("Feature password"), optional=True, also="Senha de funcionalidade",
+        help=_l("4 to 10 digits typed at the telephone for voicemail, follow-me, lock and calls with a password. Never shown again."),
     )
     start_page: Mapped[str] = field(
         StartPage(), _l("Start page"), optional=True, default="", also="Pagina Inicial",
@@ -281,7 +309,7 @@ resource = Resource(
     tabs={_l("Registration"): ["name", "login", "email", "password", "must_change_password", "active"],
           _l("Permissions"): ["access_level", "administrator"],
           _l("Modules"): ["modules", "cost_centres"],
-          _l("Settings"): ["extension", "work_shift", "start_page", "language"],
+          _l("Settings"): ["extension", "work_shift", "feature_pin", "start_page", "language"],
           _l("Personal data"): ["cpf", "phone", "birth_on", "gender", "postal_code", "street", "house_number", "complement",
                                 "city", "state", "country"]},
     also="Usuários atendente administrador permissões",

@@ -17,6 +17,7 @@ from appliance.calls.raw import QueueEvent
 from appliance.calls.story import sentence, story
 from appliance.db import db
 from appliance.extensions.model import Extension
+from appliance.resource import SINGLE_ID, TABLE
 from appliance.settings import CHECKOUT
 from tests.build import (
     change,
@@ -43,6 +44,7 @@ def office(pbx, phone, carrier, second_carrier):
     quiet()
     first_start_rows()
     company(area_code="48")
+    change(TABLE["feature_codes"].get(SINGLE_ID), parking_first="851")  # 700 and 701 are queues of features.py
     make_trunk("A", carrier.port)
     make_trunk("B", second_carrier.port)
     make_outbound_route("Local", {"mask": "[2-5]XXXXXXX", "external_line": True, "trunk": "A", "prepend": "48",
@@ -242,7 +244,7 @@ def test_an_attended_transfer_is_one_conversation(office, carrier):
 
 def test_transfers_by_keys(office):
     ana, bruno, carla, *_ = office
-    for code in ("##", "*2"):
+    for code in ("##", "**"):
         call = ana.call("21001")
         there = bruno.answer()
         pause()
@@ -252,7 +254,7 @@ def test_transfers_by_keys(office):
         third = carla.wait_ringing()
         third.answer()
         pause()
-        if code == "*2":
+        if code == "**":
             there.hang_up()
         pause()
         call.hang_up()

@@ -1,0 +1,281 @@
+"""Codes that are dialled: picking up, parking, lock, follow-me, the password of calls; with real telephones that listen."""
+
+import time
+
+import pytest
+
+from appliance.db import db
+from appliance.follow_me import state
+from appliance.follow_me.model import FollowMe
+from appliance.resource import SINGLE_ID, TABLE
+from tests.build import (
+    change,
+    company,
+    make,
+    make_class,
+    make_extension,
+    make_inbound_route,
+    make_outbound_route,
+    make_profile,
+    make_trunk,
+    make_user,
+)
+from tests.records import quiet, wait_recorded
+
+pytestmark = pytest.mark.pbx
+PIN, WRONG = "2580", "9999"
+
+
+def codes(**values):
+    """Change feature codes."""
+    return change(TABLE["feature_codes"].get(SINGLE_ID), **values)
+
+
+def kinds(call):
+    return " ".join(step.kind for step in call.steps)
+
+
+def test_calls_are_picked_up_in_the_group_and_by_extension(pbx, phone):
+    """EXT-06, EXT-26, FEA-09, FEA-10: the group's code takes the ringing call, another group's does not; the code with the extension does
+    from any group; who picked up stands in the call's story."""
+    quiet()
+    make("pickup_groups", name="Loja")
+    make("pickup_groups", name="Escritório")
+    rows = [make_extension(number, pickup_group=group) for number, group in (
+        ("1001", ""), ("1002", "Loja"), ("1003", "Loja"), ("1004", "Escritório"))]
+    pbx.apply()
+    a, b, c, d = map(phone, rows)
+    call = a.call("1002")
+    ringing = b.wait_ringing()
+    stranger = d.call("*8")
+    assert stranger.hears_sound(), "it is told that nothing rings there"
+    assert stranger.wait_refused() == 403
+    assert ringing.state == "ringing"
+    picker = c.call("*8").wait_answered()
+    ringing.wait_ended()
+    assert call.talks_with(picker)
+    call.hang_up()
+    picker.wait_ended()
+    call = a.call("1002")
+    ringing = b.wait_ringing()
+    picker = d.call("*71002").wait_answered()
+    ringing.wait_ended()
+    assert call.talks_with(picker)
+    call.hang_up()
+    picker.wait_ended()
+    told = [(kinds(one), one.reached_number) for one in wait_recorded() if one.from_number == "1001"]
+    assert told == [("arrived destination ring pickup answer end", "1003"), ("arrived destination ring pickup answer end", "1004")]
+
+
+def test_a_call_is_parked_taken_and_comes_back(pbx, phone, carrier):
+    """FEA-11, FEA-12: the code says the place, another extension takes the call there, who is outside cannot; not taken in time it rings
+    where it was parked from, with the place in the name."""
+    codes(parking_seconds=10)
+    rows = [make_extension(number) for number in ("1001", "1002", "1003")]
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1002"}},
+                       {"default": True, "destination": {"extension": "1001"}})
+    pbx.apply()
+    a, b, c = map(phone, rows)
+    outside = carrier.call("4830139018", caller="4899998888")
+    there = b.answer()
+    assert outside.talks_with(there)
+    there.press("#72")
+    assert there.hears_sound(0.6), "the place is said"
+    there.hang_up()
+    assert c.call("702").hears_sound(), "nothing is parked there"
+    intruder = carrier.call("701", caller="4877776666")
+    assert a.reject().caller_number != "", "a number of the inbound route, as any other"
+    intruder.wait_refused()
+    taken = c.call("701").wait_answered()
+    assert outside.talks_with(taken)
+    taken.press("#72")  # who took it is an extension and may park it again
+    taken.wait_ended()
+    began = time.monotonic()
+    back = c.wait_ringing(within_seconds=25)
+    assert time.monotonic() - began >= 8
+    assert back.caller_name.startswith("P701") or back.caller_name.startswith("P702")
+    assert back.answer().talks_with(outside)
+
+
+def test_the_lock(pbx, phone, carrier):
+    """EXT-17, FEA-19, FEA-20, EXT-08: code and feature password; the next call is refused and told why, incoming ones ring and emergency
+    passes; phone, page and API show one state; three wrong passwords end the call; a class without it refuses the code."""
+    locking = make_class("Com cadeado", lock=True)
+    ana, bruno = make_extension("1001", **{"class": locking.name}), make_extension("1002")
+    make_trunk("Operadora", carrier.port)
+    user = make_user("ana.souza", extension="1001", feature_pin=PIN)
+    assert PIN not in str(TABLE["users"].show(user)) and user.feature_pin != PIN
+    pbx.apply()
+    a, b = phone(ana), phone(bruno)
+    wrong = a.call("*54").wait_answered()
+    for _try in range(3):
+        assert wrong.hears_sound(within_seconds=10)
+        wrong.press(f"{WRONG}#")
+    wrong.wait_ended(within_seconds=30)
+    assert state_of(ana) is None
+    _dial_with_password(a, "*54")
+    assert state_of(ana).is_locked
+    refused = a.call("1002")
+    assert refused.hears_sound()
+    assert refused.wait_refused() == 403
+    assert not b.rings(0.5)
+    call = b.call("1001")
+    assert call.talks_with(a.answer())
+    call.hang_up()
+    assert carrier.wire.comes_true(lambda: a.call("190") and any(one.number == "190" for one in carrier.received), 10)
+    change(state_of(ana), is_locked=False)
+    state.put(ana.id)
+    assert a.call("1002").talks_with(b.answer())
+    change(state_of(ana), is_locked=True)
+    state.put(ana.id)
+    assert a.call("1002").wait_refused() == 403
+    change(user, feature_pin="13579")  # the new one is asked at once, without an apply
+    _dial_with_password(a, "#54", "13579")
+    assert not state_of(ana).is_locked
+    change(ana, **{"class": "Padrão"})
+    pbx.apply()
+    refused = a.call("*54")
+    assert refused.hears_sound()
+    assert refused.wait_refused() == 403
+    assert PIN not in pbx.log() and "13579" not in pbx.log()
+    assert not [text for text in records() if PIN in text or "13579" in text]
+
+
+def test_follow_me_by_code_and_by_page(pbx, phone, carrier):
+    """EXT-18, FEA-18, PAN-18, EXT-08, EXT-24: by code every call goes on, and the page shows the number; the code clears it. Nine ways of
+    the page: always, busy, unavailable for internal, external and all callers."""
+    quiet()
+    following = make_class("Com siga-me", follow_me=True, simultaneous_calls=False, ring_timeout_seconds=5)
+    ana = make_extension("1001", **{"class": following.name})
+    bruno, carla = make_extension("1002"), make_extension("1003")
+    make_user("ana.souza", extension="1001", feature_pin=PIN)
+    make_trunk("Operadora", carrier.port)
+    make_outbound_route("Celular", {"mask": "9XXXXXXXX", "external_line": True, "trunk": "Operadora"})
+    company(overflow_profile=make_profile("Transbordo", "Celular").name)
+    make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1001"}})
+    pbx.apply()
+    a, b, c = phone(ana), phone(bruno), phone(carla)
+    _dial_with_password(a, "*211003")
+    assert (state_of(ana).always_from, state_of(ana).always_to) == ("any", "1003")
+    quiet()
+    call = b.call("1001")
+    assert call.talks_with(c.answer())
+    call.hang_up()
+    stored = wait_recorded()[-1]
+    assert (stored.to_number, stored.reached_number) == ("1001", "1003") and kinds(stored).count("destination") == 2
+    assert "diverted" in kinds(stored)
+    through = c.call("1001")  # who takes the calls may still call
+    assert through.talks_with(a.answer())
+    through.hang_up()
+    _dial_with_password(a, "#21")
+    assert state_of(ana).always_from == "off"
+    row = state_of(ana)
+    external = lambda: carrier.call("4830139018", caller="4899998888")  # noqa: E731
+    internal = lambda: b.call("1001")  # noqa: E731
+    for origin, theirs, others in (("internal", internal, external), ("external", external, internal), ("any", external, None), ("any", internal, None)):
+        change(row, always_from=origin, always_to="1003")
+        state.put(ana.id)
+        _goes_to(c, theirs())
+        if others:
+            _goes_to(a, others())
+    change(row, always_from="external", always_to="0999998888")
+    state.put(ana.id)
+    outside = external()
+    assert outside.talks_with(carrier.wait_call("999998888"))
+    outside.hang_up()
+    change(row, always_from="off", busy_from="internal", busy_to="1003", unavailable_from="external", unavailable_to="1003")
+    state.put(ana.id)
+    first = a.call("1002")
+    assert first.talks_with(b.answer())
+    busy = c.call("1001")
+    assert busy.wait_refused() == 486, "who takes the calls hears that it is busy"
+    assert external().wait_refused() == 486, "busy is for internal callers only"
+    first.hang_up()
+    outside = external()
+    a.wait_ringing()
+    _goes_to(c, outside, within_seconds=15)
+    inside = internal()
+    a.wait_ringing()
+    assert inside.wait_refused(within_seconds=15) == 486
+    change(row, unavailable_from="any")
+    state.put(ana.id)
+    a.unregister()
+    _goes_to(c, internal())
+    _goes_to(c, external())
+    pbx.ask("database deltree follow")
+    assert state.put_all() == 2, "an Asterisk that lost its database has it again"
+    change(ana, **{"class": "Padrão"})
+    pbx.apply()
+    a.register()
+    _goes_to(a, internal())
+    refused = a.call("*211003")
+    assert refused.hears_sound()
+    assert refused.wait_refused() == 403
+
+
+def test_an_outside_call_waits_for_a_password(pbx, phone, carrier):
+    """EXT-19: inside calls pass; outside the prompt comes first, the right password completes the call and its record names the person,
+    three wrong ones end it; emergency is asked nothing."""
+    quiet()
+    asking = make_class("Com senha", password_call=True)
+    make_trunk("Operadora", carrier.port)
+    make_outbound_route("Local", {"mask": "[2-5]XXXXXXX", "external_line": True, "trunk": "Operadora"})
+    ana = make_extension("1001", **{"class": asking.name}, dialing_profile=make_profile("Tudo", "Local").name)
+    bruno = make_extension("1002")
+    make_user("ana.souza", extension="1001", feature_pin=PIN)
+    make_user("bia.lima", extension="1001", feature_pin="7410")
+    pbx.apply()
+    a, b = phone(ana), phone(bruno)
+    inside = a.call("1002")
+    assert inside.talks_with(b.answer())
+    inside.hang_up()
+    quiet()
+    call = a.call("033334444").wait_answered()
+    assert call.hears_sound()
+    call.press("7410#")
+    assert call.talks_with(carrier.wait_call("33334444"))
+    call.hang_up()
+    stored = wait_recorded()[-1]
+    assert [(step.kind, step.name) for step in stored.steps if step.kind == "person"] == [("person", "Bia.Lima")]
+    assert (stored.to_number, stored.direction) == ("551133334444", "outbound")
+    wrong = a.call("033335555").wait_answered()
+    for _try in range(3):
+        assert wrong.hears_sound(within_seconds=10)
+        wrong.press(f"{WRONG}#")
+    wrong.wait_ended(within_seconds=30)
+    assert not [one for one in carrier.received if one.number == "33335555"]
+    emergency = a.call("190")
+    assert carrier.wait_call("190") and emergency.wait_answered()
+
+
+def _dial_with_password(handset, number, pin=PIN):
+    """Dials a code, types the password, hears that it was done."""
+    db.session.commit()  # an open transaction of the test would keep the question from being answered
+    call = handset.call(number).wait_answered()
+    assert call.hears_sound()
+    call.press(f"{pin}#")
+    assert call.hears_sound(within_seconds=10)
+    call.wait_ended(within_seconds=20)
+
+
+def _goes_to(handset, call, within_seconds=10):
+    there = handset.answer(within_seconds)
+    assert call.talks_with(there)
+    call.hang_up()
+    there.wait_ended()
+
+
+def state_of(row):
+    """What is stored of an extension now."""
+    db.session.commit()
+    db.session.expire_all()
+    return db.session.query(FollowMe).filter_by(extension_id=row.id).one_or_none()
+
+
+def records():
+    """Every record file of Asterisk."""
+    from appliance import settings
+
+    folder = settings.load().asterisk / "log"
+    return [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]

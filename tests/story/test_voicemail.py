@@ -1,0 +1,98 @@
+"""Messages that callers leave: at the telephone, on the page, and by e-mail."""
+
+import pytest
+
+from appliance.db import db
+from appliance.resource import SINGLE_ID, TABLE
+from appliance.voicemail_boxes import messages
+from jobs import voicemail_boxes as jobs
+from tests.build import change, make_class, make_extension, make_inbound_route, make_trunk, make_user
+from tests.postbox import Postbox
+from tests.visitor import text_of
+
+pytestmark = pytest.mark.pbx
+PIN = "2580"
+
+
+def leave(call):
+    """Waits for the tone and speaks for some seconds."""
+    call.wait_answered()
+    assert call.hears(1400, within_seconds=20), "the tone after the announcement"
+    with call.speaking():
+        call.wire.comes_true(lambda: call.state == "ended", 3.5)
+    call.hang_up()
+
+
+def _plays(menu, voice):
+    """Listens to the menu for a moment, presses 1, and hears the message after its date and number."""
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("1")
+    return menu.hears(voice, within_seconds=20)
+
+
+def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, carla):
+    """EXT-16, FEA-17, FEA-28, FEA-20, SYS-21: offered while the phone is offline and as a destination; lamp and e-mail with the sound tell of
+    it once; the code and the password play it, three wrong ones end the call; deleted on the page it is gone from the telephone."""
+    mailing = make_class("Com correio", voicemail=True)
+    ana, bruno = make_extension("1001", **{"class": mailing.name}), make_extension("1002")
+    make_user("ana.souza", extension="1001", feature_pin=PIN)
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1001"}},
+                       {"mask": "4830139019", "destination": {"voicemail": "1001"}})
+    box = TABLE["voicemail_boxes"].find("1001")
+    change(box, email="ana@padaria.example")
+    with Postbox() as postbox:
+        change(TABLE["email"].get(SINGLE_ID), server="127.0.0.1", port=postbox.port, security="none", sender="pabx@padaria.example")
+        pbx.apply()
+        a, b = phone(ana), phone(bruno)
+        a.unregister()
+        caller = carrier.call("4830139018", caller="4899998888")
+        voice = caller.frequency
+        leave(caller)
+        a.register()
+        assert a.wire.comes_true(lambda: b"Voice-Message: 1/0" in a.wait_message("NOTIFY").body, 15), "the lamp of the phone"
+        db.session.rollback()
+        assert a.wire.comes_true(lambda: postbox.messages, 30), "one e-mail"
+        written = postbox.messages[0]
+        sound = next(written.iter_attachments())
+        assert "4899998888" in written["Subject"] and written["To"] == "ana@padaria.example" and sound.get_content_type() == "audio/wav"
+        assert len(sound.get_content()) > 16_000
+        jobs.look()
+        assert len(postbox.messages) == 1
+    (found,) = messages.of_box(box)
+    assert (found.caller, found.is_new) == ("4899998888", True) and found.seconds >= 2
+    db.session.commit()
+
+    wrong = a.call("*97").wait_answered()
+    for _try in range(3):
+        assert wrong.hears_sound(within_seconds=10)
+        wrong.press("9999#")
+    wrong.wait_ended(within_seconds=30)
+    menu = a.call("*97").wait_answered()
+    assert menu.hears_sound()
+    menu.press(f"{PIN}#")
+    assert any(_plays(menu, voice) for _try in range(3)), "what the caller spoke"
+    menu.hang_up()
+    assert a.wire.comes_true(lambda: [one.is_new for one in messages.of_box(box)] == [False], 15)
+
+    second = b.call("1001")  # the phone is there: it rings
+    a.reject(486)
+    assert second.wait_refused() == 486, "a mailbox for who is offline only"
+    leave(carrier.call("4830139019", caller="4877776666"))
+    assert a.wire.comes_true(lambda: len(messages.of_box(box)) == 2, 15)
+    page = carla.get(f"/voicemail_boxes/{box.id}")
+    assert "(48) 7777-6666" in text_of(page)
+    newest = messages.of_box(box)[0]
+    assert carla.get(f"/voicemail_boxes/{box.id}/messages/{newest.id}/sound").data[:4] == b"RIFF"
+    assert carla.send(f"/voicemail_boxes/{box.id}/messages/{newest.id}/heard", {"back": "box"}).status_code == 302
+    assert [one.is_new for one in messages.of_box(box)] == [False, False]
+    for one in messages.of_box(box):
+        assert carla.send(f"/voicemail_boxes/{box.id}/messages/{one.id}/delete", {"back": "box"}).status_code == 302
+    assert messages.of_box(box) == []
+    assert not list((messages.settings.load().asterisk / "spool" / "voicemail" / "bentevi" / str(ana.id)).rglob("msg*"))
+    db.session.commit()
+    change(ana, **{"class": "Padrão"})
+    pbx.apply()
+    refused = a.call("*97")
+    assert refused.hears_sound()
+    assert refused.wait_refused() == 403
