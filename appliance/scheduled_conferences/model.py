@@ -22,7 +22,7 @@ from appliance.resource import SINGLE_ID, Resource
 class Moment(Kind):
     """A day and a time in the company's zone, yyyy-mm-dd hh:mm."""
 
-    widget, empty = "moment", None
+    widget, empty = "datetime", None
 
     def column(self) -> Any:
         return Instant()
