@@ -192,7 +192,7 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     previous = store.files_of(settings.load(), newest_number()) if may_splice else None
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
-    rows, looped = snapshots.take(), paths.loop_findings()
+    rows, looped = snapshots.take(), _loops()
     test_call = _canary() if set(touched) & CALLS_PASS else None
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
@@ -201,6 +201,15 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
         steps.end("render")
     beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
     return revision.Candidate(number, files, hidden_files(), beside, test_call, tuple(looped))
+
+
+def _loops() -> list[Finding]:
+    """Each way round on which nobody is asked anything, told at its first row."""
+    found = []
+    for loop in paths.Paths().loops():
+        told_ = " → ".join(paths.title(place) for place in [*loop, loop[0]])
+        found.append(Finding("", 0, "loop", MESSAGES["loop"] % {"value": told_}, loop[0].word, loop[0].row_id, {"value": told_}))
+    return found
 
 
 def _canary() -> Callable[[], list[Finding]] | None:

@@ -360,6 +360,11 @@ class Options(Rows):
     def text(self, stored: Any) -> str:
         return ", ".join(f"{key} {self.fields['destination'].kind.text(target)}" for key, target in (stored or {}).items())
 
+    def leads(self, stored: Any) -> Iterator[Lead]:
+        """A person presses each of them."""
+        for key, target in (stored or {}).items():
+            yield from (Lead(one.to, key, is_asked=True) for one in self.fields["destination"].kind.leads(target))
+
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         for target in (stored or {}).values():
             yield from self.fields["destination"].kind.refers(target)
@@ -416,6 +421,11 @@ class Parts(Kind):
     def from_form(self, form: MultiDict[str, str], name: str) -> Any:
         values = {one: spec.kind.from_form(form, f"{name}-{one}") for one, spec in self.fields.items()}
         return {one: value for one, value in values.items() if value is not MISSING}
+
+    def leads(self, stored: Any) -> Iterator[Lead]:
+        for name, spec in self.fields.items():
+            for one in spec.kind.leads((stored or {}).get(name)):
+                yield Lead(one.to, str(spec.label), one.is_asked)
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         for name, spec in self.fields.items():

@@ -81,6 +81,9 @@ class Resource:
     save_when_complete: bool = False                  # the save button appears when nothing required is missing (USR-03)
     long_lists: dict[str, LongList] = attribute(default_factory=dict)
     upload: Upload | None = None
+    passes: list[str] = attribute(default_factory=list)   # fields naming rows a call passes on its way: a queue's hours
+    lent_to: list[str] = attribute(default_factory=list)  # fields naming rows that help out; the dialplan asks each at most once
+    takes: list[str] = attribute(default_factory=list)    # fields naming rows whose calls this one takes: the queues of an event
     at_once: list[str] = attribute(default_factory=list)  # fields that take effect when they are stored: no apply waits for them
 
     @cached_property

@@ -31,7 +31,6 @@ from appliance.users.model import User
 from appliance.users.token import Token
 from appliance.voicemail_boxes.model import VoicemailMessage
 
-
 _began_at: datetime | None = None
 
 

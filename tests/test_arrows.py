@@ -9,10 +9,10 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "audio", "cells", "certificate", "changes", "clock", "csv_files", "db", "errors", "fields", "khomp_channels",
-    "lanes", "links", "live", "loops", "many", "hours", "masks", "numbering", "numbers", "planned", "resource", "settings",
+    "lanes", "links", "live", "paths", "many", "hours", "masks", "numbering", "numbers", "planned", "resource", "settings",
     "undo", "tune",
 }
-OVER_TELEPHONY = {"database", "front_door", "paths", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
+OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
 ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "developing", "events", "first_start", "prompts", "proving", "records", "resources", "sounds"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 

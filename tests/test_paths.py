@@ -25,7 +25,7 @@ def site():
 
 
 def round_and_round():
-    """Two internal routes that lead to each other."""
+    """Two internal routes that lead to each other: nothing is asked when they are saved, because a site file may change both at once."""
     first = make_internal_route("Um", {"mask": "71", "destination": {"hangup": True}})
     second = make_internal_route("Dois", {"mask": "72", "destination": {"internal_route": "Um"}})
     change(first, rules=[{"mask": "71", "destination": {"internal_route": "Dois"}}])

@@ -119,7 +119,10 @@ def test_the_commands_import_and_export(whole_app, tmp_path):
 
     file = tmp_path / "padaria.yaml"
     file.write_text(BAKERY, encoding="utf-8")
-    run = lambda *words: CliRunner().invoke(bentevi, ["site", *words])
+
+    def run(*words):
+        return CliRunner().invoke(bentevi, ["site", *words])
+
     before = everything()
     refusal = run("import", str(file))
     assert refusal.exit_code != 0 and "feature_codes" in refusal.output and "Traceback" not in refusal.output

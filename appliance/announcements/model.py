@@ -1,11 +1,9 @@
 """An announcement (anúncio): sounds played one after the other, then the call goes on (IVR-29)."""
 
-from collections.abc import Iterator
-
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance import loops
+from appliance import paths
 from appliance.db import Base
 from appliance.fields import Name, Text, field
 from appliance.links import ANYWHERE, Destination, References
@@ -30,13 +28,9 @@ class Announcement(Base):
         help=_l("Where the call goes when the last sound has ended."),
     )
 
-    def goes_on(self) -> Iterator[tuple[str, str]]:
-        """Where calls go by themselves."""
-        yield "destination", self.destination
-
     def check(self) -> None:
         """No call goes round without a key."""
-        loops.check(self)
+        paths.check(self)
 
 
 resource = Resource(

@@ -75,6 +75,7 @@ resource = Resource(
     CalendarEvent, word="calendar_events", label=_l("Holidays and events"), one=_l("event"), new=_l("New event"), key="name",
     group="telephony", icon="calendar-event", columns=["name", "start", "end", "every_year", "queues", "ivrs"], search=["name"],
     filters=["every_year"],
+    takes=["queues", "ivrs"],
     tabs={_l("General"): ["name", "start", "end", "every_year"], _l("Calls"): ["queues", "ivrs", "prompt", "destination"]},
     empty=_l("On a holiday or during an event, chosen queues and IVRs are closed whatever their hours. Take over the holidays of your state, or create an event."),
     also="Eventos Feriados feriado evento calendário recesso",

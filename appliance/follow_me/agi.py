@@ -1,5 +1,7 @@
 """What the codes for follow-me and lock ask: the row is changed here, and the dialplan is told what to keep in Asterisk's copy."""
 
+from collections.abc import Mapping
+
 from flask_babel import force_locale
 
 from appliance import changes
@@ -22,7 +24,7 @@ def set_lock(asked: Asked) -> Variables:
     return _store(int(asked.arguments[0]), {"is_locked": asked.arguments[1] == "yes"})
 
 
-def _store(extension_id: int, values: dict[str, object]) -> Variables:
+def _store(extension_id: int, values: Mapping[str, object]) -> Variables:
     """BENTEVI_DONE=yes when it was stored, and what Asterisk's copy holds of “always”."""
     extension = db.session.get(Extension, extension_id)
     if extension is None:
@@ -32,9 +34,9 @@ def _store(extension_id: int, values: dict[str, object]) -> Variables:
     try:
         with force_locale("en"), db.session.begin_nested():
             if row is None:
-                row = resource.create({"number": extension.number} | values)
+                row = resource.create({"number": extension.number, **values})
             else:
-                resource.update(row, values)
+                resource.update(row, dict(values))
     except Refused:
         return {"BENTEVI_DONE": ""}
     return {"BENTEVI_DONE": "yes", "BENTEVI_ALWAYS": _always(row)}

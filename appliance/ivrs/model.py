@@ -7,11 +7,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from appliance import loops
+from appliance import paths
 from appliance.business_hours.model import BusinessHours
 from appliance.db import Base
 from appliance.errors import Refused
-from appliance.fields import Boolean, Choice, DialNumber, Name, Reader, Seconds, Text, Whole, field, is_plain
+from appliance.fields import Boolean, Choice, DialNumber, Lead, Name, Reader, Seconds, Text, Whole, field, is_plain
 from appliance.links import ANYWHERE, KEYS, Destination, Options, Reference, References, key_choice, part, split
 from appliance.resource import Resource
 
@@ -44,6 +44,10 @@ class DefaultDestination(Destination):
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         return iter(()) if split(stored or "")[0] == OPTION else super().refers(stored)
+
+    def leads(self, stored: Any) -> Iterator[Lead]:
+        """None: only the row knows what its option leads to (Ivr.goes_on)."""
+        return iter(())
 
 
 class Ivr(Base):
@@ -139,7 +143,7 @@ class Ivr(Base):
         kind, key = split(self.default_destination or "")
         if kind == OPTION and key not in (self.options or {}):
             raise Refused(_("This menu has no option %(key)s. Add it, or choose another default destination.", key=key), field="default_destination")
-        loops.check(self)
+        paths.check(self)
 
 
 resource = Resource(
@@ -150,7 +154,7 @@ resource = Resource(
         _l("What is heard"): ["greeting_prompt", "prompt", "invalid_prompt", "timeout_prompt", "attempts_exceeded_prompt"],
         _l("Options"): ["options", "dial_extension", "timeout_seconds", "attempts", "default_destination", "rating"],
     },
-    destination="ivr",
+    destination="ivr", passes=["business_hours", "rating"],
     empty=_l("An IVR asks the caller with your voice and goes where the pressed digit says. Create one and choose its audio."),
     also="URAs URA menu autoatendimento",
 )

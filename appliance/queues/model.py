@@ -221,7 +221,7 @@ resource = Resource(
         _l("Overflow"): ["max_wait_seconds", "overflow", "overflow_queues"],
         _l("Targets"): ["service_level_percent", "service_level_seconds", "abandon_seconds"],
     },
-    destination="queue", at_once=["members"],
+    destination="queue", passes=["business_hours", "ratings"], lent_to=["overflow_queues"], at_once=["members"],
     empty=_l("A queue holds callers until one of its members answers. Create one and choose its members."),
     also="Filas fila serviço departamento grupo",
 )

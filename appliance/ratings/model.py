@@ -1,6 +1,5 @@
 """A rating (avaliação de atendimento): a score the customer types at the end of a call (SVY-01 to SVY-08); and the scores."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from flask_babel import gettext as _
@@ -8,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance import loops
+from appliance import paths
 from appliance.db import Base, Instant
 from appliance.errors import Refused
 from appliance.fields import Name, Seconds, Text, Whole, field
@@ -54,15 +53,11 @@ class Rating(Base):
         help=_l("Hang up, or ask another rating: the agent first, then the product, then the company."),
     )
 
-    def goes_on(self) -> Iterator[tuple[str, str]]:
-        """The rating that follows."""
-        yield "on_finish", self.on_finish
-
     def check(self) -> None:
         """A range with at least two scores, and a chain that ends."""
         if self.max_score <= self.min_score:
             raise Refused(_("The highest score must be above the lowest."), field="max_score")
-        loops.check(self)
+        paths.check(self)
 
 
 class RatingScore(Base):

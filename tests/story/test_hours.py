@@ -232,21 +232,16 @@ def test_a_call_that_was_let_in_stays_when_the_hour_ends(pbx, phone, carrier, wa
     assert waiting.talks_with(ringing.answer()), "the first one goes on ringing where it was"
 
 
-def test_doors_that_send_a_call_to_each_other_let_it_go_after_twenty(pbx, carrier, way_in, clock):
-    """HRS-03: two closed queues in a circle end with a record, not with a call that never ends."""
+def test_doors_that_send_a_call_to_each_other_are_refused_by_an_apply(pbx, way_in):
+    """HRS-03: two queues in a circle of closed destinations would pass a call to and fro; the apply names the way round."""
     one, other = make_hours("Um", "mon 08:00-18:00"), make_hours("Outro", "mon 08:00-18:00")
     made_queue("A", "2000", business_hours="Um")
     made_queue("B", "2001", business_hours="Outro")
     change(one, closed_destination={"queue": "B"})
     change(other, closed_destination={"queue": "A"})
     way_in({"51": {"queue": "A"}})
-    pbx.apply()
-    quiet()
-    clock.at("2026-11-22 10:00")
-    call = carrier.call("51", caller="48999998888")
-    call.wait_ended()
-    (stored,) = refused_by("more than 20 destinations")
-    assert sum(step.kind == CLOSED for step in stored.steps) == 20
+    found, = pbx.apply_refused()
+    assert found["code"] == "loop" and all(name in found["text"] for name in ("fila A", "Um", "fila B", "Outro"))
 
 
 def test_a_time_condition_has_two_sides(pbx, phone, carrier, way_in, clock):

@@ -42,7 +42,7 @@ def waiting(carla, name="Suporte"):
 def test_who_waits_and_what_members_do_is_seen_at_once(pbx, phone, carla):
     """QUE-14, QUE-22: callers with their position, members free, ringing, talking, paused and offline; rebuilt from Asterisk."""
     callers = [make_extension(number) for number in ("1000", "1004", "1005")]
-    ana, bruno = make_extension("1001", name="Ana"), make_extension("1002", name="Bruno")
+    ana, _bruno = make_extension("1001", name="Ana"), make_extension("1002", name="Bruno")
     queue = make_queue("2000", ana, {"extension": "1002", "paused": True}, name="Suporte", ring_timeout_seconds=60)
     pbx.apply()
     desks, a = [phone(row) for row in callers], phone(ana)
