@@ -11,7 +11,7 @@ from appliance.moh_classes.model import class_name
 from appliance.queues.model import ALWAYS, FEWEST_CALLS, LEAST_RECENT, LINEAR, RANDOM, RING_ALL, ROTATE, WHILE_RINGING, Queue
 from appliance.telephony.render import render
 
-# Asterisk does not report a strategy it does not know. `rrordered` is `rrmemory` in the order of the list people see.
+# Asterisk does not report a strategy it does not know. `rrordered` is `rrmemory` whose members are also listed in their order (members.py compares it).
 STRATEGY_WORDS = {RING_ALL: "ringall", ROTATE: "rrordered", LEAST_RECENT: "leastrecent", FEWEST_CALLS: "fewestcalls", RANDOM: "random",
                   LINEAR: "linear"}  # fmt: skip
 # Options of Queue(): the member who answers may transfer and park, the call goes on here when that member hangs up first.

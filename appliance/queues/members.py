@@ -50,11 +50,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a row says: the section that calls go into, members in order, whether they ring in a call."""
+    """What a row says: the section that calls go into, and members in order."""
 
     section: str
     members: list[Member]
-    rings_in_use: bool
 
 
 def queue_id(section: str) -> int | None:
@@ -86,7 +85,7 @@ def sync(only: int | None = None) -> None:
                 queue = wanted.get(queue_id(section.name))
                 if queue:
                     is_used = section.name == queue.section or section.waiting_count
-                    _bring(asterisk, section, queue.members if is_used else [], queue.rings_in_use)
+                    _bring(asterisk, section, queue.members if is_used else [])
 
 
 def _wanted(only: int | None) -> dict[int | None, Wanted]:
@@ -98,7 +97,7 @@ def _wanted(only: int | None) -> dict[int | None, Wanted]:
     found: dict[int | None, Wanted] = {}
     for row in db.session.scalars(query):
         members = [_member(known[one["extension"]], one) for one in row.members if one["extension"] in known]
-        found[row.id] = Wanted(row.section, members, row.ring_in_use)
+        found[row.id] = Wanted(row.section, members)
     db.session.rollback()
     return found
 
@@ -120,7 +119,7 @@ def _sections(asterisk: ami.Connection) -> list[Section]:
     return list(found.values())
 
 
-def _bring(asterisk: ami.Connection, section: Section, wanted: list[Member], rings_in_use: bool) -> None:
+def _bring(asterisk: ami.Connection, section: Section, wanted: list[Member]) -> None:
     """One section to what it should be; a list is taken apart from the first place on that differs."""
     def tell(action: str, member: Member, **more: Any) -> None:
         asterisk.ask({"Action": action, "Queue": section.name, "Interface": member.interface, **more})
@@ -145,7 +144,6 @@ def _bring(asterisk: ami.Connection, section: Section, wanted: list[Member], rin
                 tell("QueuePenalty", member, Penalty=member.penalty)
             if have[member.interface].paused != member.paused:
                 tell("QueuePause", member, Paused="true" if member.paused else "false")
-        tell("QueueMemberRingInUse", member, RingInUse="yes" if rings_in_use else "no")
 
 
 # ------------------------------------------------------------------------------------------ what a person asks for, at once
