@@ -1,5 +1,6 @@
 """Jobs around mailboxes: announce a message by e-mail, and look for messages nobody was told of."""
 
+from email.message import EmailMessage
 from typing import Any, cast
 
 from flask_babel import force_locale
@@ -38,7 +39,7 @@ def announce(row_id: int) -> None:
         raise
 
 
-def _message(row_id: int) -> "post.EmailMessage | None":
+def _message(row_id: int) -> EmailMessage | None:
     """None when the message, its mailbox or the address is gone meanwhile."""
     row = db.session.scalar(select(VoicemailMessage).where(VoicemailMessage.id == row_id))
     box = of_extension(row.extension_id) if row else None
