@@ -391,6 +391,7 @@ class Secret(Kind):
     """A password Asterisk or a far end must receive in clear: sealed at rest, generated when none is given."""
 
     widget, secret = "secret", True
+    offers_generate = True   # the form offers to make one: letters and digits
 
     def __init__(self, least: int = 8, generated: bool = True) -> None:
         self.least, self.generated = least, generated

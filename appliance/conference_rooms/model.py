@@ -16,6 +16,7 @@ class Pin(Secret):
     """Digits typed at the telephone, which Asterisk compares."""
 
     empty = None
+    offers_generate = False
 
     def __init__(self, least: int = 3, generated: bool = False) -> None:
         super().__init__(least, generated)

@@ -17,6 +17,7 @@ class MailPassword(Secret):
     """A password some mail server gave; it may be anything without spaces, and there may be none."""
 
     empty = None
+    offers_generate = False
 
     def __init__(self) -> None:
         super().__init__(1, generated=False)

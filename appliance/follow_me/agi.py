@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from flask_babel import force_locale
-
 from appliance import changes
 from appliance.db import db
 from appliance.errors import Refused
@@ -15,7 +13,7 @@ from appliance.telephony.agi import Asked, Variables
 def set_always(asked: Asked) -> Variables:
     """(extension id, number or ""): every call goes there, or rings here again, whatever the situation."""
     extension_id, number = int(asked.arguments[0]), asked.arguments[1]
-    values = {"always_from": ANY, "always_to": number} if number else dict.fromkeys(("always_from", "busy_from", "unavailable_from"), OFF)
+    values: dict[str, object] = {"always_from": ANY, "always_to": number} if number else {name: OFF for name in ("always_from", "busy_from", "unavailable_from")}
     return _store(extension_id, values)
 
 
@@ -32,7 +30,7 @@ def _store(extension_id: int, values: Mapping[str, object]) -> Variables:
     changes.actor.set(changes.Actor(name=f"{extension.number} {extension.name}"[:80]))
     row = of_extension(extension_id)
     try:
-        with force_locale("en"), db.session.begin_nested():
+        with db.session.begin_nested():
             if row is None:
                 row = resource.create({"number": extension.number, **values})
             else:

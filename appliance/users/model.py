@@ -75,6 +75,7 @@ class FeaturePin(Secret):
     """What a person types at a telephone for protected features: kept as a hash only."""
 
     empty = None
+    offers_generate = False
 
     def __init__(self) -> None:
         super().__init__(4, generated=False)

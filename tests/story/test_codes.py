@@ -142,20 +142,27 @@ def test_the_lock(pbx, phone, carrier):
     assert not [text for text in records() if PIN in text or "13579" in text]
 
 
-def test_follow_me_by_code_and_by_page(pbx, phone, carrier):
-    """EXT-18, FEA-18, PAN-18, EXT-08, EXT-24: by code every call goes on, and the page shows the number; the code clears it. Nine ways of
-    the page: always, busy, unavailable for internal, external and all callers."""
+@pytest.fixture
+def following(pbx, phone, carrier):
+    """Ana's extension 1001, whose class has follow-me, with its four telephones 1001 to 1004, and a trunk whose calls come to her."""
     quiet()
     following = make_class("Com siga-me", follow_me=True, simultaneous_calls=False, ring_timeout_seconds=5)
     ana = make_extension("1001", **{"class": following.name})
-    bruno, carla = make_extension("1002"), make_extension("1003")
+    bruno, carla, davi = make_extension("1002"), make_extension("1003"), make_extension("1004")
     make_user("ana.souza", extension="1001", feature_pin=PIN)
     make_trunk("Operadora", carrier.port)
     make_outbound_route("Celular", {"mask": "9XXXXXXXX", "external_line": True, "trunk": "Operadora"})
     company(overflow_profile=make_profile("Transbordo", "Celular").name)
     make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1001"}})
     pbx.apply()
-    a, b, c = phone(ana), phone(bruno), phone(carla)
+    a, b, c, d = map(phone, (ana, bruno, carla, davi))
+    return ana, a, b, c, d
+
+
+def test_follow_me_by_code(pbx, following):
+    """EXT-18, FEA-18, PAN-18, EXT-08: by code every call goes on, and the page shows the same number; both numbers stand in the record; the
+    code clears it; a class without it refuses the code on the next call."""
+    ana, a, b, c, _d = following
     _dial_with_password(a, "*211003")
     assert (state_of(ana).always_from, state_of(ana).always_to) == ("any", "1003")
     quiet()
@@ -170,7 +177,20 @@ def test_follow_me_by_code_and_by_page(pbx, phone, carrier):
     through.hang_up()
     _dial_with_password(a, "#21")
     assert state_of(ana).always_from == "off"
-    row = state_of(ana)
+    change(ana, **{"class": "Padrão"})
+    pbx.apply()
+    _goes_to(a, b.call("1001"))
+    refused = a.call("*211003")
+    assert refused.hears_sound()
+    assert refused.wait_refused() == 403
+
+
+@pytest.mark.long
+def test_follow_me_in_every_situation(pbx, following, carrier):
+    """PAN-18, EXT-18, EXT-24: always, busy and unavailable, for internal, external and all callers, inside and to an outside number; an
+    unregistered telephone is unavailable at once, one that rings in vain at the end of its ring time; a lost copy comes back."""
+    ana, a, b, c, d = following
+    row = make("follow_me", number="1001")
     external = lambda: carrier.call("4830139018", caller="4899998888")  # noqa: E731
     internal = lambda: b.call("1001")  # noqa: E731
     for origin, theirs, others in (("internal", internal, external), ("external", external, internal), ("any", external, None), ("any", internal, None)):
@@ -188,10 +208,12 @@ def test_follow_me_by_code_and_by_page(pbx, phone, carrier):
     state.put(ana.id)
     first = a.call("1002")
     assert first.talks_with(b.answer())
+    _goes_to(c, d.call("1001"))
     busy = c.call("1001")
     assert busy.wait_refused() == 486, "who takes the calls hears that it is busy"
     assert external().wait_refused() == 486, "busy is for internal callers only"
     first.hang_up()
+    assert a.wire.comes_true(lambda: "Not in use" in pbx.ask("pjsip show endpoint 1001"), 15)
     outside = external()
     a.wait_ringing()
     _goes_to(c, outside, within_seconds=15)
@@ -205,13 +227,6 @@ def test_follow_me_by_code_and_by_page(pbx, phone, carrier):
     _goes_to(c, external())
     pbx.ask("database deltree follow")
     assert state.put_all() == 2, "an Asterisk that lost its database has it again"
-    change(ana, **{"class": "Padrão"})
-    pbx.apply()
-    a.register()
-    _goes_to(a, internal())
-    refused = a.call("*211003")
-    assert refused.hears_sound()
-    assert refused.wait_refused() == 403
 
 
 def test_an_outside_call_waits_for_a_password(pbx, phone, carrier):
