@@ -15,7 +15,19 @@ from appliance.ratings.model import RatingScore
 from appliance.resource import TABLE
 from appliance.voicemail_boxes import messages
 from appliance.voicemail_boxes.model import of_extension
-from tests.build import change, company, make, make_class, make_extension, make_hours, make_inbound_route, make_outbound_route, make_profile, make_queue, make_trunk
+from tests.build import (
+    change,
+    company,
+    make,
+    make_class,
+    make_extension,
+    make_hours,
+    make_inbound_route,
+    make_outbound_route,
+    make_profile,
+    make_queue,
+    make_trunk,
+)
 from tests.records import wait_recorded
 from tests.sounds import library
 from tests.wire import the_wire
