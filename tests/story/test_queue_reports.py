@@ -1,83 +1,40 @@
-"""Real calls through queues and an IVR, and what the reports say of them. The dialplan is written by hand, so that it says exactly what
-queues and IVRs promise the records: where a call is, which menu it is in, why a queue did not take it."""
+"""Real calls through queues and an IVR, and what the reports say of them."""
 
 import time
 
 import pytest
 from sqlalchemy import select
 
-from appliance import settings
 from appliance.calls.model import IvrVisit, QueueVisit
 from appliance.calls.visit_rows import QUEUE_COLUMNS
 from appliance.db import db
-from appliance.telephony import runtime
-from tests.build import company, make, make_extension
+from tests.build import company, make, make_extension, make_hours, make_queue
 from tests.records import quiet, wait_recorded
 from tests.rows import first_start_rows
+from tests.sounds import library
 
 pytestmark = pytest.mark.pbx
 
-DIALPLAN = """
-[bentevi-own-numbers](+)
-exten => 900,1,Answer()
- same => n,CELGenUserEvent(BENTEVI_DESTINATION,ivrs {ivr})
- same => n,Read(KEY,,1,,1,30)
- same => n,CELGenUserEvent(BENTEVI_IVR,{ivr} ${{KEY}})
- same => n,GotoIf($["${{KEY}}" = "1"]?901,1)
- same => n,Hangup()
-exten => 901,1,Answer()
- same => n,CELGenUserEvent(BENTEVI_DESTINATION,queues {sales})
- same => n,Queue(queue-{sales},tk,,,{limit})
- same => n,Goto(902,1)
-exten => 902,1,Answer()
- same => n,CELGenUserEvent(BENTEVI_DESTINATION,queues {support})
- same => n,Queue(queue-{support},tk,,,60)
- same => n,Hangup(17)
-exten => 903,1,Answer()
- same => n,CELGenUserEvent(BENTEVI_DESTINATION,queues {sales})
- same => n,CELGenUserEvent(BENTEVI_CLOSED,business_hours 1 queues {sales})
- same => n,Hangup()
-exten => 904,1,Answer()
- same => n,CELGenUserEvent(BENTEVI_DESTINATION,queues {empty})
- same => n,Queue(queue-{empty},tk,,,60)
- same => n,ExecIf($["${{QUEUESTATUS}}" = "JOINEMPTY"]?CELGenUserEvent(BENTEVI_QUEUE,{empty} empty))
- same => n,Hangup(17)
-"""
-QUEUES = """
-[queue-{sales}]
-strategy = ringall
-timeout = 60
-retry = 1
-member => PJSIP/1001
-[queue-{support}]
-strategy = ringall
-timeout = 60
-retry = 1
-member => PJSIP/1002
-[queue-{empty}]
-strategy = ringall
-joinempty = no
-"""
-LIMIT = 4
+LIMIT = 5
 
 
 @pytest.fixture
-def desk(pbx, phone):
+def desk(pbx, phone, clock):
     """Phones 1000 (who calls), 1001 (sells) and 1002 (supports), with their queues and an IVR."""
     quiet()
     first_start_rows()
     company(area_code="48")
     rows = [make_extension(str(1000 + number), name=name) for number, name in enumerate(("Cliente", "Ana", "Bruno"))]
-    names = {"sales": "Vendas", "support": "Suporte", "empty": "Vazia"}
-    found = {word: make("queues", name=name, number=str(800 + place)).id for place, (word, name) in enumerate(names.items())}
-    found |= {"ivr": make("ivrs", name="Principal", number="700").id, "limit": LIMIT}
+    library("Menu", 1550)
+    make_hours("Comercial", "mon 08:00-18:00")
+    support = make_queue("802", rows[2], name="Suporte", ring_timeout_seconds=60)
+    sales = make_queue("801", rows[1], name="Vendas", ring_timeout_seconds=60, max_wait_seconds=LIMIT, business_hours="Comercial",
+                       overflow={"on_timeout": {"queue": "Suporte"}})
+    empty = make_queue("803", name="Vazia", overflow={"on_no_agents": {"hangup": True}})
+    ivr = make("ivrs", name="Principal", number="700", prompt="Menu", options={"1": {"queue": "Vendas"}})
+    found = {"sales": sales.id, "support": support.id, "empty": empty.id, "ivr": ivr.id}
     pbx.apply()
-    machine = settings.load()
-    for name, text in (("extensions.conf", DIALPLAN), ("queues.conf", QUEUES)):
-        with open(machine.asterisk / "etc" / name, "a") as file:
-            file.write(text.format(**found))
-    for command in ("dialplan reload", "queue reload all"):
-        runtime.command(runtime.control(machine), command)
+    clock.at("2026-12-21 10:00")
     handsets = [phone(row) for row in rows]
     db.session.commit()  # an open transaction would keep the process from storing what these tests look at
     return handsets, found
@@ -87,11 +44,11 @@ def pause(seconds=0.7):
     time.sleep(seconds)
 
 
-def test_the_reports_of_real_calls(desk, carla):
+def test_the_reports_of_real_calls(desk, clock, carla):
     """REP-16, REP-27, DSH-04: eight calls through an IVR and queues: answered, passed on, overflowed, given up, out of hours, nobody there."""
     (client, ana, bruno), rows = desk
     began = time.monotonic()
-    call = client.call("900").wait_answered()         # 1: through the IVR, answered
+    call = client.call("700").wait_answered()         # 1: through the IVR, answered
     call.press("1")
     ana.wait_ringing()
     pause()
@@ -100,32 +57,34 @@ def test_the_reports_of_real_calls(desk, carla):
     call.hang_up()
     there.wait_ended()
     first_took = time.monotonic() - began
-    call = client.call("900").wait_answered()         # 2: hangs up in the IVR
+    call = client.call("700").wait_answered()         # 2: hangs up in the IVR
     pause()
     call.hang_up()
-    call = client.call("901").wait_answered()         # 3: gives up at once
+    call = client.call("801").wait_answered()         # 3: gives up at once
     ana.wait_ringing()
     call.hang_up()
-    call = client.call("901")                         # 4: nobody answers in time, support does
+    call = client.call("801")                         # 4: nobody answers in time, support does
     bruno.wait_ringing(LIMIT + 20)
     there = bruno.answer()
     pause()
     there.hang_up()
     call.wait_ended()
-    call = client.call("901")                         # 5: passed on to support, without asking
+    call = client.call("801")                         # 5: passed on to support, without asking
     there = ana.answer()
     pause()
-    there.transfer("902")
+    there.transfer("802")
     there = bruno.answer()
     pause()
     call.hang_up()
     there.wait_ended()
-    client.call("903").wait_ended(15)                 # 6: out of hours
-    client.call("904").wait_ended(15)                 # 7: nobody logged in
-    call = client.call("901")                         # 8: passed on to support after asking there
+    clock.at("2026-12-20 10:00")                      # 6: out of hours
+    client.call("801").wait_ended(15)
+    clock.at("2026-12-21 10:00")
+    client.call("803").wait_ended(15)                 # 7: nobody logged in
+    call = client.call("801")                         # 8: passed on to support after asking there
     there = ana.answer()
     pause()
-    consult = ana.call("902")
+    consult = ana.call("802")
     third = bruno.answer()
     consult.wait_answered()
     pause()
