@@ -13,7 +13,7 @@ from appliance.ivrs.model import Ivr
 from appliance.queues.model import Queue
 
 AT_ONCE = 500  # names in one IN (…)
-PERCENT, SECONDS, ABANDON_SECONDS = 80, 20, 3  # of a queue that says nothing else
+PERCENT, SECONDS, ABANDON_SECONDS = 80, 20, 3  # of a queue that is gone
 QUEUE_COLUMNS = [column.key for column in QueueVisit.__table__.columns if column.key not in ("id", "call_id")]
 IVR_COLUMNS = [column.key for column in IvrVisit.__table__.columns if column.key not in ("id", "call_id")]
 
@@ -39,8 +39,7 @@ class Before:
 
 def known_of(queue: Queue) -> Known:
     """A queue as it is now."""
-    return Known(queue.name, getattr(queue, "service_level_percent", PERCENT), getattr(queue, "service_level_seconds", SECONDS),
-                 getattr(queue, "abandon_seconds", ABANDON_SECONDS))  # fmt: skip
+    return Known(queue.name, queue.service_level_percent, queue.service_level_seconds, queue.abandon_seconds)
 
 
 def before(calls: Iterable[Call]) -> Before:

@@ -157,7 +157,7 @@ class Queue(Base):
         Seconds(1, 3600), _l("Answer within"), default=20, also="Tempo Atendimento(s) SLA", help=_l("A call answered within so long is in time."),
     )
     abandon_seconds: Mapped[int] = field(
-        Seconds(0, 3600), _l("Acceptable abandon"), default=5, also="Tempo Abandono(s) SLA",
+        Seconds(0, 3600), _l("Acceptable abandon"), default=3, also="Tempo Abandono(s) SLA",
         help=_l("Who gives up within so long is not counted as lost."),
     )
 

@@ -9,7 +9,6 @@ import pypdf
 import pytest
 from sqlalchemy import select
 
-from appliance.calls import visit_rows
 from appliance.calls.model import QueueVisit
 from appliance.db import db
 from appliance.reports import model
@@ -89,9 +88,10 @@ def test_both_formulas_of_the_service_level(fourteen, carla):
     assert [row["label"] for row in asked(carla, "queue_reports")["rows"]] == ["Comercial"]
 
 
-def test_a_reached_target_is_not_red(fourteen, carla, monkeypatch):
+def test_a_reached_target_is_not_red(fourteen, carla):
     """QUE-28: red below the percentage the queue wants, and only then."""
-    monkeypatch.setattr(visit_rows, "PERCENT", 50)
+    change(fourteen.sales, service_level_percent=50)
+    change(fourteen.support, service_level_percent=50)
     page = carla.get("/queue_reports", query_string=DAY).text
     assert "abaixo da meta" not in page
 

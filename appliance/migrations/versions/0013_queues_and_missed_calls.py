@@ -29,7 +29,7 @@ COLUMNS: list[sa.Column[Any]] = [
     sa.Column('caller_id', sa.String(length=20), nullable=False, server_default=''),
     sa.Column('service_level_percent', sa.Integer(), nullable=False, server_default='80'),
     sa.Column('service_level_seconds', sa.Integer(), nullable=False, server_default='20'),
-    sa.Column('abandon_seconds', sa.Integer(), nullable=False, server_default='5'),
+    sa.Column('abandon_seconds', sa.Integer(), nullable=False, server_default='3'),
 ]
 LINKS = [('moh_class_id', 'moh_classes'), ('periodic_prompt_id', 'audio_prompts')]
 
