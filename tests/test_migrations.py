@@ -27,7 +27,7 @@ PROGRAM = """
     def forget_new():
         # what the oldest release has no column or table for
         for row in TABLE["extension_classes"].rows():
-            TABLE["extension_classes"].update(row, {"recording": "none"})
+            TABLE["extension_classes"].update(row, {"recording": "none", "voicemail": False, "follow_me": False, "lock": False})
         for row in TABLE["inbound_routes"].rows():
             TABLE["inbound_routes"].update(row, {"blacklists": [], "rules": [{"default": True, "destination": {"extension": "1000"}}]})
         for row in TABLE["trunks"].rows():
@@ -36,7 +36,8 @@ PROGRAM = """
         db.session.flush()
         for row in TABLE["business_hours"].rows():
             TABLE["business_hours"].update(row, {"closed_destination": None})
-        for word in ("calendar_events", "time_conditions", "work_shifts", "ivrs", "queues", "business_hours", "blacklists", "audio_prompts", "khomp_boards"):
+        for word in ("calendar_events", "time_conditions", "work_shifts", "ivrs", "queues", "business_hours", "moh_classes", "voicemail_boxes",
+                     "conference_rooms", "scheduled_conferences", "blacklists", "audio_prompts", "khomp_boards"):
             for row in list(TABLE[word].rows()):
                 TABLE[word].delete(row)
         db.session.commit()
@@ -62,7 +63,8 @@ PROGRAM = """
         if steps > 1:  # down to the oldest release and up again: every row is still there
             downgrade(directory=str(MIGRATIONS), revision=script.get_base())
             upgrade(directory=str(MIGRATIONS))
-            TABLE["recording_policy"].create({})
+            for word in ("recording_policy", "feature_codes", "email"):
+                TABLE[word].create({})
             db.session.commit()
             assert sitefile.dump() == before
             db.session.remove()

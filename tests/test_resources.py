@@ -227,7 +227,7 @@ def test_a_refused_form_says_where_and_keeps_what_was_typed(carla, word):
     assert answer.status_code == 422
     assert f'href="#field-{name}' in answer.text, text_of(answer)
     if typed:
-        shown = example.change[typed].replace(" ", "T") if resource.fields[typed].kind.widget == "moment" else example.change[typed]
+        shown = example.change[typed].replace(" ", "T") if resource.fields[typed].kind.widget == "datetime" else example.change[typed]
         assert f'value="{shown}"' in answer.text
     if isinstance(value, str | int) and value != "":
         assert f'value="{value}"' in answer.text
