@@ -34,7 +34,7 @@ PROGRAM = """
             if row.protocol == "khomp":
                 TABLE["trunks"].update(row, {"protocol": "sip", "host": "127.0.0.1", "port": 5081})
         db.session.flush()
-        for word in ("blacklists", "audio_prompts", "khomp_boards"):
+        for word in ("queues", "moh_classes", "blacklists", "audio_prompts", "khomp_boards"):
             for row in list(TABLE[word].rows()):
                 TABLE[word].delete(row)
         db.session.commit()
