@@ -159,7 +159,7 @@ def test_calls_of_a_queue_are_recorded_and_direct_ones_are_not(pbx, phone):
 @pytest.mark.long
 def test_the_estimated_wait_follows_earlier_waits(pbx, phone, prompts_of_tones):
     """QUE-13: after callers who waited more than two minutes the next hears two minutes, within a minute of the computed value."""
-    prompts_of_tones(queue_holdtime=2650, digits_1=1150, digits_2=2250, queue_minute=1950, queue_minutes=1850)
+    prompts_of_tones(queue_holdtime=2650, digits_1=1150, digits_2=2250, digits_3=1550, digits_4=1750, queue_minute=1950, queue_minutes=1850)
     callers = [make_extension(str(number)) for number in range(1100, 1106)]
     rows = [make_extension(str(number)) for number in range(1200, 1206)]
     queue = make_queue("2000", *map(paused, rows), ring_tone_mode="never", announce_wait=True, announce_seconds=3600)
@@ -176,4 +176,4 @@ def test_the_estimated_wait_follows_earlier_waits(pbx, phone, prompts_of_tones):
     assert computed >= 100
     call = late.call("2000").wait_answered()
     minutes = (computed + 30) // 60
-    assert call.hears(2650, 20) and call.hears({1: 1150, 2: 2250}[minutes], 10) and call.hears({1: 1950}.get(minutes, 1850), 10)
+    assert call.hears(2650, 20) and call.hears({1: 1150, 2: 2250, 3: 1550, 4: 1750}[minutes], 10) and call.hears({1: 1950}.get(minutes, 1850), 10)
