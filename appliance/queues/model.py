@@ -40,7 +40,7 @@ _ON_FULL = {
         Whole(1, 500), _l("Waiting callers"), optional=True, also="Tamanho máximo",
         help=_l("With so many callers waiting, the next one goes on at once. Empty: no limit."),
     ),
-    "destination": part(Destination(*ANYWHERE), _l("Destination"), optional=True, also="Destino", help=_l("Where that call goes.")),
+    "destination": part(Destination(*ANYWHERE), _l("Destination"), optional=True, also="Destino", help=_l("Where that call goes. Nothing chosen: it ends.")),
 }
 
 _OVERFLOW = {
@@ -187,8 +187,6 @@ class Queue(Base):
                 raise Refused(_("This extension is already a member."), field=f"members-{index}-extension")
             seen.add(member["extension"])
         full = self.overflow.get("on_full") or {}
-        if full.get("max_waiting") and not full.get("destination"):
-            raise Refused(_("Choose where the next caller goes."), field="overflow-on_full-destination")
         if full.get("destination") and not full.get("max_waiting"):
             raise Refused(_("Write how many callers may wait."), field="overflow-on_full-max_waiting")
         self._check_leads_away()

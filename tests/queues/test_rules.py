@@ -42,9 +42,10 @@ def test_a_queue_cannot_overflow_into_itself(app, name):
 
 
 def test_half_of_an_overflow_when_full_is_refused(app):
-    """QUE-18: a limit needs a destination, a destination a limit."""
-    assert "overflow-on_full-destination" in refusal(overflow={"on_full": {"max_waiting": 2}})
+    """QUE-18: a destination needs a limit; a limit alone ends the call."""
     assert "overflow-on_full-max_waiting" in refusal(overflow={"on_full": {"destination": {"hangup": True}}})
+    make_queue("2000", overflow={"on_full": {"max_waiting": 2}})
+    assert "exten => full,1" in config.extensions_conf("") and "\nmaxlen = 2\n" in config.queues_conf()
 
 
 def test_members_are_extensions_each_once_and_not_thousands(app):

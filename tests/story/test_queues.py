@@ -4,10 +4,13 @@ import time
 
 import pytest
 
+from appliance import settings
 from appliance.db import db
 from appliance.queues import members
+from appliance.telephony import runtime
 from tests.build import change, make_extension, make_queue
-from tests.calls import RINGING, UP
+from tests.calls import ENDED, RINGING, UP
+from tests.player import until
 
 pytestmark = pytest.mark.pbx
 GENEROUS = 30.0
@@ -25,8 +28,19 @@ def who_rings(handsets, within_seconds=GENEROUS):
     return ringing(handsets)[0]
 
 
+def settle(handsets):
+    """Until the exchange has noticed that handsets without a call are free: a moment after a call it may still take them for ringing."""
+    def busy():
+        text = runtime.command(runtime.control(settings.load()), "queue show")
+        idle = [handset.user for handset in handsets if all(call.state == ENDED for call in handset.calls)]
+        return [line for line in text.splitlines() for user in idle if f"(PJSIP/{user})" in line and ("(Ringing)" in line or "(In use)" in line)]
+
+    assert until(lambda: not busy(), GENEROUS), busy()
+
+
 def served(caller, number, handsets):
     """One whole call into a queue: whoever rang first answers it and hangs up."""
+    settle(handsets)
     call = caller.call(number)
     handset = who_rings(handsets)
     there = handset.answer(GENEROUS)
@@ -249,6 +263,7 @@ def test_parallel_calls_ring_all_free_members_and_serial_ones_wait_their_turn(pb
         call.hang_up()
     for one in rung:
         one.wait_ended()
+    settle(handsets)
     calls = []
     for desk in desks:  # one after the other, so that their order is known
         calls.append(desk.call("2002").wait_answered())
@@ -278,7 +293,7 @@ def test_the_queue_with_priority_gets_the_freed_member_first(pbx, phone):
         there = a.answer(GENEROUS)
         order.append(there.caller_number)
         there.hang_up()
-    assert order == ["1103", "1104", "1105", "1100", "1101", "1102"]
+    assert (set(order[:3]), set(order[3:])) == ({"1103", "1104", "1105"}, {"1100", "1101", "1102"})
 
 
 def test_wrap_up_keeps_a_member_from_calls_of_its_queue_only(pbx, phone):
