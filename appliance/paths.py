@@ -72,7 +72,7 @@ class Paths:
         for word in ("inbound_routes", "internal_routes"):
             found += [(Place(word, row.id), "") for row in resources.TABLE[word].rows()]
         for resource in resources.TABLE.values():
-            if resource.destination and "number" in resource.fields and resource.word != "extensions":
+            if resource.destination and hasattr(resource.model, "numbers") and "number" in resource.fields and resource.word != "extensions":
                 found += [(Place(resource.word, row.id), row.number) for row in resource.rows()]
         return found
 

@@ -7,7 +7,7 @@ import pytest
 from appliance import applying
 from appliance.db import db
 from appliance.paths import Paths, Place
-from tests.build import change, make_extension, make_inbound_route, make_internal_route, make_trunk
+from tests.build import change, make, make_extension, make_inbound_route, make_internal_route, make_trunk
 from tests.visitor import person, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -69,6 +69,22 @@ def test_the_map_draws_all_ways_of_a_number(carla, site):
     assert "rota interna Um → rota interna Dois" in text_of(page)
     looped = carla.get(f"/map?from=internal_routes:{short.id + 1}:0").text
     assert looped.count("(veja acima)") == 1
+
+
+def test_hours_events_menus_queues_and_overflows_are_on_the_map(carla, site):
+    """RTE-07, EXT-30: what takes the call before the row itself, what the caller chooses, what follows by itself, who helps; numbers inside too."""
+    make("business_hours", name="Comercial", closed_destination={"extension": "2001"})
+    make("queues", name="Loja", number="2500")
+    queue = make("queues", name="Vendas", number="2501", business_hours="Comercial", overflow={"on_timeout": {"hangup": True}}, overflow_queues=["Loja"])
+    ivr = make("ivrs", name="Principal", number="3500", options={"1": {"queue": "Vendas"}}, default_destination={"option": "1"})
+    make("calendar_events", name="Natal", start="2026-12-25 00:00", end="2026-12-26 00:00", destination={"telephone": "4833334444"}, queues=["Vendas"])
+    ways = Paths().ways(Place("ivrs", ivr.id))
+    assert [(way.label, way.is_asked, way.to) for way in ways] == [
+        ("1", True, Place("queues", queue.id)), ("Destino padrão", False, Place("queues", queue.id))]
+    drawn = text_of(carla.get(f"/map?from=ivrs:{ivr.id}"))
+    for said in ("3500 Principal", "evento Natal", "(48) 3333-4444", "horário de atendimento Comercial", "ramal 2001 Ana", "fila Loja", "Desligar"):
+        assert said in drawn, said
+    assert Paths().loops() == []
 
 
 def test_an_empty_map_says_what_to_do_first(carla):

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from appliance import paths
 from appliance import resource as resources
+from appliance.numbers import pretty
 from appliance.paths import Paths, Place, Way
 from web.login import current_user, needs
 
@@ -59,10 +60,10 @@ def entrances_of(found: Paths) -> list[Entrance]:
     for place, number in found.entrances():
         key, group = f"{place.word}:{place.row_id}", str(resources.TABLE[place.word].label)
         if number:
-            entrances.append(Entrance(key, group, f"{number} {_name(place)}", Way(place, number)))
+            entrances.append(Entrance(key, group, f"{number} {_name(place)}", Way(place, "", number)))
             continue
         for index, way in enumerate(found.ways(place)):
-            entrances.append(Entrance(f"{key}:{index}", group, f"{way.label} ({_name(place)})", way))
+            entrances.append(Entrance(f"{key}:{index}", group, f"{pretty(way.label)} ({_name(place)})", way))
     return entrances
 
 
@@ -75,18 +76,19 @@ class Artist:
     def draw(self, way: Way) -> Drawn:
         resource = resources.TABLE.get(way.to.word)
         may_open = bool(resource) and current_user().may(resource.permission or resource.word)
-        drawn = Drawn(way.to, _title(way.to), way.label, resource.path(way.to.row_id) if resource and may_open else "", way.is_asked)
+        drawn = Drawn(way.to, _title(way.to), pretty(way.label), resource.path(way.to.row_id) if resource and may_open else "", way.is_asked)
         if not way.to.row_id:
             return drawn
-        drawn.is_again = way.to in self.seen
-        if not drawn.is_again and len(self.seen) < MOST_PLACES:
+        ways = self.found.ways(way.to)
+        drawn.is_again = bool(ways) and way.to in self.seen
+        if ways and not drawn.is_again and len(self.seen) < MOST_PLACES:
             self.seen.add(way.to)
-            drawn.ways = [self.draw(one) for one in self.found.ways(way.to)]
+            drawn.ways = [self.draw(one) for one in ways]
         return drawn
 
 
 def _title(place: Place) -> str:
-    return f"{paths.title(place)} {place.number}".strip()
+    return f"{paths.title(place)} {pretty(place.number) if place.number else ''}".strip()
 
 
 def _name(place: Place) -> str:
