@@ -54,7 +54,7 @@ def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...])
     click.echo(f"on {database}{': what depends on the database' if marks.endswith('database') else ''}")
     words = [*(["-m", marks] if marks else []), *(["-k", word] if word else [])]
     beside = ["-n", str(SIDE_BY_SIDE), "--dist", "loadfile"] if not (word or paths) else []
-    with tempfile.TemporaryDirectory(prefix="bt-failed-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bt-") as folder:
         failed = Path(folder) / "failed"
         status = _pytest(database, [*beside, *words, *(paths or ["tests"])], failed)
         names = failed.read_text().splitlines() if failed.exists() else []
@@ -66,8 +66,8 @@ def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...])
 
 
 def _pytest(database: str, words: list[str], failed: Path) -> int:
-    """`failed` gets a line for each test that failed."""
+    """`failed` gets a line for each test that failed; beside it, on a short path because sockets have at most 107 letters, lie their folders."""
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words], cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False,
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={failed.parent / 't'}", *words], cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False,
         env=_environment() | {"BENTEVI_TEST_DATABASE": database, "BENTEVI_TEST_FAILED": str(failed)},
     ).returncode

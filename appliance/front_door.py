@@ -113,7 +113,8 @@ def first_password(settings: Settings) -> str | None:
 
 def check_home(settings: Settings) -> None:
     """Refuse folders that some program's configuration or a unix socket's name cannot hold."""
-    longest = max(len(os.fsencode(path)) for path in (settings.run / "redis.sock", settings.asterisk / "run/asterisk.ctl"))
+    sockets = (settings.run / "redis.sock", settings.asterisk / "run/asterisk.ctl", settings.run / "shadow-12345678/run/asterisk.ctl")
+    longest = max(len(os.fsencode(path)) for path in sockets)
     if longest > SOCKET_PATH_BYTES:
         raise Refused(f"BENTEVI_HOME={settings.home}: too long by {longest - SOCKET_PATH_BYTES} bytes for the sockets in it. "
                       "Choose a shorter one.")  # fmt: skip

@@ -245,9 +245,10 @@ class Resource:
         differing = [name for name in after if before[name] != after[name]]
         if fresh and not differing:
             return False
+        old, new = {name: before[name] for name in differing}, {name: after[name] for name in differing} | secret
         waits = fresh or not self.at_once or bool(secret) or not set(differing) <= set(self.at_once)
-        changes.record(self.word, row.id, self.title(row), changes.UPDATED, {name: before[name] for name in differing},
-                       {name: after[name] for name in differing} | secret, pending=self.applies and waits)
+        row.must_apply = self.must_apply(row, old, new) and waits
+        changes.record(self.word, row.id, self.title(row), changes.UPDATED, old, new, pending=row.must_apply)
         return True
 
     def is_shown(self, name: str, values: dict[str, Any]) -> bool:

@@ -145,7 +145,7 @@ def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
             row = resource.create(values)
         else:
             resource.update(row, values)
-        if resource.applies or getattr(row, "must_apply", False):
+        if getattr(row, "must_apply", resource.applies):
             applying.ask_if_wanted()
         db.session.commit()
     except Refused as why:

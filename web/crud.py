@@ -272,7 +272,7 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
         for sent in request.files.getlist("file")[:None if resource.upload and resource.upload.several else 1] if resource.upload else []:
             if sent.filename:
                 resource.upload.take(row, sent.stream, sent.filename)
-        must_apply = resource.applies or getattr(row, "must_apply", False)
+        must_apply = getattr(row, "must_apply", resource.applies)
         attempt = applying.ask_if_wanted() if must_apply else None
         db.session.commit()
     except Refused as why:

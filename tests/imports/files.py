@@ -40,7 +40,7 @@ LINES = {
     "inbound_routes": lambda n: {"name": f"Entrada {n}", "trunks": "Operadora",
                                  "rules": rule(mask=f"48{30139000 + n}", destination={"extension": "1999"})},
     "outbound_routes": lambda n: {"name": f"Saída {n}", "rules": rule(mask="9XXXXXXXX", trunk="Operadora", restrict_to=["1999"])},
-    "internal_routes": lambda n: {"name": f"Interna {n}", "rules": rule(mask=f"{700 + n}", destination={"hangup": True})},
+    "internal_routes": lambda n: {"name": f"Interna {n}", "rules": rule(mask=f"{7100 + n}", destination={"hangup": True})},
     "users": lambda n: {"login": f"pessoa{n}", "name": f"Pessoa {n}", "email": f"pessoa{n}@padaria.example", "access_level": "Gestor",
                         "password": f"Padaria@7{chr(97 + n)}", "birth_on": f"{1 + n % 28:02}/02/1990", "active": "sim"},
 }

@@ -56,7 +56,7 @@ CELLS = {
         ("internal_routes", "rules", files.rule(mask="77", destination={"hangup": True}, x=1)), ("outbound_routes", "rules", '["9"]')],
     "a bad mask": [(word, "rules", files.rule(mask=mask, trunk="Operadora", destination={"hangup": True}) if word == "outbound_routes" else
                     files.rule(mask=mask, destination={"hangup": True})) for word in ROUTES for mask in ("A1", "[2-")],
-    "a bad destination": [(word, "rules", files.rule(mask="712", destination=to)) for word in ("internal_routes", "inbound_routes")
+    "a bad destination": [(word, "rules", files.rule(mask="7712", destination=to)) for word in ("internal_routes", "inbound_routes")
                           for to in ({"extension": "7777"}, {"queue": "x"}, {}, {"telephone": "abc"})],
     "control characters": [("extensions", "name", "An\x07a"), ("cost_centres", "name", "a\nb"), ("users", "name", "Ana\r\nSouza"),
                            ("trunks", "name", "x\x1by"), ("pickup_groups", "description", "tab\x0bvertical")],

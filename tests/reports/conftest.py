@@ -74,7 +74,7 @@ def place(app):
     people = {name: make_extension(number, name=name, cost_centre="Loja" if name == "Ana" else "") for name, number in
               (("Ana", "2001"), ("Bruno", "2002"), ("Davi", "2003"))}  # fmt: skip
     rows = {"sales": make("queues", name="Vendas", number="800"), "support": make("queues", name="Suporte", number="801"),
-            "main": make("ivrs", name="Principal", number="700"), "second": make("ivrs", name="Segunda", number="701")}  # fmt: skip
+            "main": make("ivrs", name="Principal", number="3700"), "second": make("ivrs", name="Segunda", number="3701")}  # fmt: skip
     return SimpleNamespace(**people, **rows)
 
 

@@ -6,12 +6,10 @@ import pytest
 from flask_babel import force_locale
 from sqlalchemy import select
 
-from appliance import settings
 from appliance.calls.story import story
 from appliance.db import db
 from appliance.ratings.model import RatingScore
-from appliance.telephony import runtime
-from tests.build import company, make, make_extension, make_inbound_route, make_internal_route, make_trunk
+from tests.build import company, make, make_extension, make_inbound_route, make_internal_route, make_queue, make_trunk
 from tests.records import wait_recorded
 from tests.sounds import library, order, tones_heard
 from tests.wire import the_wire
@@ -165,11 +163,14 @@ def test_after_a_queues_member_hung_up_its_ratings_are_asked_one_after_the_other
     ana, bruno = make_extension("1001", name="Ana"), make_extension("1002", name="Bruno")
     for name, prompt in (("Atendente", "atendente"), ("Produto", "produto")):
         make("ratings", name=name, prompt=prompt, timeout_seconds=2, attempts=1)
-    queue = make("queues", name="Vendas", number="2500", ratings=["Atendente", "Produto"])
+    queue = make_queue("2500", ana, name="Vendas", ratings=["Atendente", "Produto"])
+    library("Escolha", MENU)
+    make("ivrs", name="Menu", number="3500", prompt="Escolha", rating="Produto", options={"1": {"queue": "Vendas"}})
     pbx.apply()
-    _put_into_a_queue(queue.id, pbx)
     a, b = phone(ana), phone(bruno)
-    call = b.call("900")
+    call = b.call("3500")
+    assert call.hears(MENU, 10)
+    call.press("1")
     there = a.answer()
     assert call.talks_with(there)
     there.hang_up()
@@ -181,15 +182,3 @@ def test_after_a_queues_member_hung_up_its_ratings_are_asked_one_after_the_other
     wait_recorded()
     assert scores() == [("Atendente", 4), ("Produto", 2)]
     assert {(row.queue_id, row.queue, row.extension, row.extension_name) for row in rows()} == {(queue.id, "Vendas", "1001", "Ana")}
-
-
-def _put_into_a_queue(row_id, pbx):
-    """Extension 900 waits in this queue for 1001, by hand, in the revision in force; the next apply makes new files."""
-    machine = settings.load()
-    with open(machine.asterisk / "etc" / "extensions.conf", "a") as file:
-        file.write(f"\n[bentevi-own-numbers](+)\nexten => 900,1,Answer()\n same => n,Set(BENTEVI_IVR_RATING=2)\n same => n,Queue(queue-{row_id},c)\n"
-                   f" same => n,Goto(bentevi-after-queues,{row_id},1)\n")
-    with open(machine.asterisk / "etc" / "queues.conf", "a") as file:
-        file.write(f"\n[queue-{row_id}]\nstrategy = ringall\ntimeout = 10\nmember => PJSIP/1001\n")
-    for command in ("dialplan reload", "queue reload all"):
-        runtime.command(runtime.control(machine), command)

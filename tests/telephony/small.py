@@ -16,7 +16,10 @@ SECRETS = Secrets("actions-secret", "events-secret", "agi-token")
 PARTS = ("sip.pjsip.conf", "extensions.pjsip.conf", "secrets.pjsip.conf", "trunks.pjsip.conf", "queues.queues.conf",
          "extensions.extensions.conf")  # fmt: skip
 REST = "company.extensions.conf"  # contexts that the hand-written dialplan includes and this company does not use
-CONTEXTS = ("emergency", "own-numbers", "internal", "overflow-rules")
+CONTEXTS = (
+    "emergency", "own-numbers", "internal", "overflow-rules", "protocol", "feature-codes", "numbers-queues", "numbers-ivrs", "numbers-rooms",
+    "answered", "shifts", "rating-next",
+)
 SECRET_FILES = frozenset({"bentevi/secrets.pjsip.conf", "manager.conf", "bentevi-secrets.extensions.conf"})
 
 PJSIP = """; template: extensions.pjsip.conf.j2
