@@ -239,6 +239,7 @@ class Call(Voice):
 
     def transfer_to(self, other: "Call") -> int:
         """Attended transfer by REFER with Replaces: our far end is joined with the other call's."""
+        other.wire.comes_true(lambda: other.media.heard, HUMAN_SECONDS)  # nobody joins two calls within milliseconds of the answer
         self.logged.joined = other.logged
         replaces = quote(other.dialog.replaces(), safe="")
         return self._refer(f"{uri_of(other.dialog.remote)}?Replaces={replaces}", ())
