@@ -53,7 +53,7 @@ def _tested(database: str, marks: str, word: str | None, paths: tuple[str, ...])
     """One round on a database; its exit status, 0 when there was nothing to run."""
     click.echo(f"on {database}{': what depends on the database' if marks.endswith('database') else ''}")
     words = [*(["-m", marks] if marks else []), *(["-k", word] if word else [])]
-    beside = ["-n", str(SIDE_BY_SIDE), "--dist", "loadfile"] if not (word or paths) else []
+    beside = ["-n", str(SIDE_BY_SIDE), "--dist", "loadfile", "--no-loadscope-reorder"] if not (word or paths) else []
     with tempfile.TemporaryDirectory(prefix="bt-") as folder:
         failed = Path(folder) / "failed"
         status = _pytest(database, [*beside, *words, *(paths or ["tests"])], failed)

@@ -41,7 +41,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-HEAVY = ("tests/browser/", "tests/story/", "tests/databases/", "tests/imports/")  # first, so that no long file is left for the end
+HEAVY = ("tests/browser/", "tests/story/", "tests/databases/", "tests/imports/")  # first (pytest-xdist: --no-loadscope-reorder), so that no long file is left for the end
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

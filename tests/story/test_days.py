@@ -134,6 +134,7 @@ def test_a_day_of_a_clinic(pbx, phone, carrier, outside, clock, carla):
     gives_up, waits = choose(6, "1"), choose(7, "1")
     time.sleep(2)
     gives_up.hang_up()
+    clock.at("2026-12-21 12:00")                      # the hour ends: who waits goes on waiting, and overflows as before
     there = reception.answer(20)
     assert waits.talks_with(there)
     for call in (*busy, waits):

@@ -52,8 +52,9 @@ def test_who_waits_and_what_members_do_is_seen_at_once(pbx, phone, carla):
     assert until(lambda: states(carla)[0] == ("1001", "ringing") and waiting(carla) == [(1, "1000")], 20)
     there.answer()
     assert until(lambda: states(carla)[0] == ("1001", "talking") and waiting(carla) == [], 20)
-    for desk in desks[1:]:
+    for count, desk in enumerate(desks[1:], 1):  # answered before it waits: the next one comes when it does
         desk.call("2000").wait_answered()
+        assert until(lambda count=count: len(waiting(carla)) == count, 20)
     assert until(lambda: waiting(carla) == [(1, "1004"), (2, "1005")], 20), waiting(carla)
     desks[1].calls[-1].hang_up()
     assert until(lambda: waiting(carla) == [(1, "1005")], 20), "who is behind moves up"

@@ -252,7 +252,7 @@ def test_parallel_calls_ring_all_free_members_and_serial_ones_wait_their_turn(pb
     callers = [make_extension(number) for number in ("1000", "1004", "1005")]
     rows = [make_extension(number) for number in ("1001", "1002", "1003")]
     make_queue("2001", *rows, strategy="linear", autofill=True)
-    make_queue("2002", *rows, strategy="linear", autofill=False, ring_timeout_seconds=60)
+    serial = make_queue("2002", *rows, strategy="linear", autofill=False, ring_timeout_seconds=60).section
     pbx.apply()
     desks, handsets = [phone(row) for row in callers], [phone(row) for row in rows]
     calls = [desk.call("2001") for desk in desks]
@@ -265,8 +265,9 @@ def test_parallel_calls_ring_all_free_members_and_serial_ones_wait_their_turn(pb
         one.wait_ended()
     settle(handsets)
     calls = []
-    for desk in desks:  # one after the other, so that their order is known
+    for count, desk in enumerate(desks, 1):  # one after the other, so that their order is known
         calls.append(desk.call("2002").wait_answered())
+        assert desk.wire.comes_true(lambda count=count: f"has {count} calls" in status(pbx, serial), GENEROUS)
     assert who_rings(handsets) is handsets[0]
     assert not handsets[1].rings(2.0) and not handsets[2].rings(0.1), "the others wait until the first is served"
     assert handsets[0].answer().caller_number == "1000"
