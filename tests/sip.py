@@ -61,7 +61,8 @@ class Message:
 
     @property
     def cseq_method(self) -> str:
-        return self.header("cseq").split()[1]
+        """"" for what is no SIP message, such as a packet that was meant for whoever had the port before."""
+        return self.header("cseq").partition(" ")[2].strip()
 
     @property
     def branch(self) -> str:

@@ -100,8 +100,10 @@ def play(stage: Stage, actions: int, seed: int, disturbances: list[str]) -> int:
 
 def end_from_page(page: Page, chance: random.Random) -> str:
     """A person ends one of the calls on the page, by its button; one that ended by itself meanwhile is let go."""
-    calls = page.locator("#calls > .call")
-    name = calls.nth(chance.randrange(calls.count())).get_attribute("id")
+    names = page.evaluate("[...document.querySelectorAll('#calls > .call')].map(call => call.id)")  # at once: one may end meanwhile
+    if not names:
+        return "the call ended before the page could end it"
+    name = chance.choice(names)
     chosen = page.locator(f"[id='{name}']")
     try:
         said = chosen.locator(".call-who").inner_text(timeout=GONE_MS)

@@ -110,7 +110,8 @@ def test_what_is_due_is_put_once_while_it_waits(app):
     cron.enqueue_jobs()
     timed.next_enqueue_time = timed.latest_enqueue_time = None
     cron.enqueue_jobs()
-    waiting = db.session.query(Outgoing).count() + lanes.lane("default").count + len(lanes.state()[1].running)
+    name, lane = "jobs.upkeep.forget_old_changes", lanes.state()[1]  # the home's own clock puts other jobs meanwhile
+    waiting = db.session.query(Outgoing).filter_by(function=name).count() + sum(job.func_name == name for job in (*lane.waiting, *lane.running))
     db.session.rollback()
     assert waiting <= 1
     wait(lambda: not lanes.is_waiting() and lanes.lane("default").count == 0)
