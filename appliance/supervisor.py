@@ -33,7 +33,7 @@ SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
 START_SECONDS = 60  # for a process the next ones need
 LONGEST_PAUSE_SECONDS = 30
-STEADY_SECONDS = 60  # who lived that long starts again at once when it dies
+STEADY_SECONDS = 15  # who lived that long came up well: it starts again at once, however often it died before
 LOG_BYTES = 20_000_000  # a larger log is set aside at the next start, one old one is kept
 
 
@@ -45,6 +45,7 @@ class Child:
     born: str
     started_at: float  # seconds since 1970
     restarts: int = 0
+    short_lives: int = 0  # one after the other, up to now; they make the pause
 
 
 class Supervisor:
@@ -75,7 +76,8 @@ class Supervisor:
 
     def start(self, process: Process) -> None:
         """Start one, its words going to home/log/<name>.log."""
-        restarts = self.children[process.name].restarts + 1 if process.name in self.children else 0
+        before = self.children.get(process.name)
+        restarts, short_lives = (before.restarts + 1, before.short_lives) if before else (0, 0)
         with open(log_file(self.settings, process.name), "ab") as out:
             child = subprocess.Popen(
                 process.command(self.settings),
@@ -84,7 +86,7 @@ class Supervisor:
                 start_new_session=True, preexec_fn=self.in_child,
             )  # fmt: skip
         self.running[process.name] = child
-        self.children[process.name] = Child(child.pid, born(child.pid) or "", time.time(), restarts)
+        self.children[process.name] = Child(child.pid, born(child.pid) or "", time.time(), restarts, short_lives)
         self.write_state()
         log.info("%s started, pid %s", process.name, child.pid)
 
@@ -126,8 +128,9 @@ class Supervisor:
         del self.running[process.name]
         kill_session(known.pid, known.born)
         lived = time.time() - known.started_at
-        is_well = child.returncode == 0 or known.restarts == 0 or lived > STEADY_SECONDS  # who ended by itself was told to
-        pause = 0.0 if is_well else min(2.0 ** (known.restarts - 1), LONGEST_PAUSE_SECONDS)
+        is_well = child.returncode == 0 or lived > STEADY_SECONDS  # who ended by itself was told to
+        known.short_lives = 0 if is_well else known.short_lives + 1
+        pause = min(2.0 ** (known.short_lives - 2), LONGEST_PAUSE_SECONDS) if known.short_lives > 1 else 0.0
         self.due[process.name] = time.monotonic() + pause
         log.warning("%s ended with %s after %.0f s; starting again in %.0f s", process.name, child.returncode, lived, pause)
 

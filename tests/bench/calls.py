@@ -81,11 +81,11 @@ def _run(machine: settings.Settings, rate: int, caller: int, called: int) -> Run
         answering = subprocess.Popen(["sipp", "-sn", "uas", "-p", str(called), *common], cwd=folder, stdin=subprocess.DEVNULL,
                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         time.sleep(0.5)
-        before = _cpu(pid)
+        before = cpu_seconds(pid)
         subprocess.run(["sipp", "-sn", "uac", "-p", str(caller), "-s", "4833334444", "-r", str(rate), "-d", str(HOLD_MS), *common,
                         "-trace_stat", "-stf", "stat.csv", "-timeout", "90s", f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=False,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        used = _cpu(pid) - before
+        used = cpu_seconds(pid) - before
         answering.terminate()
         answering.wait(10)
         head, *rest = (Path(folder) / "stat.csv").read_text().splitlines()
@@ -94,7 +94,8 @@ def _run(machine: settings.Settings, rate: int, caller: int, called: int) -> Run
     return Run(rate, int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), used)
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Of this process, user and system, since it began."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 

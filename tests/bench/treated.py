@@ -1,0 +1,111 @@
+"""bench treated: calls through a menu and a queue to a member (5, 10 and 15 new ones a second, or the rates given), against the same call on bare Asterisk.
+
+SIPp calls in by a by-IP trunk, hears the menu's question, presses 1, waits in a queue of 100 members that rings one after the other, is answered by
+a second SIPp and hangs up after some seconds. A call counts when a member answered it and it ended well. Bare: the same Asterisk, modules, queue and
+members with a dialplan of Answer, ReadExten and Queue. Records are on.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from appliance import applying, settings
+from appliance.db import db
+from appliance.queues.model import ROTATE
+from appliance.resource import TABLE
+from appliance.telephony import runtime
+from tests.bench.calls import PAUSE_SECONDS, cpu_seconds
+from tests.bench.machine import figure, report
+from tests.bench.product import product
+from tests.build import make_extension, make_inbound_route, make_queue, make_sound, make_trunk
+from tests.homes import free_ports
+
+RATES, SECONDS, STAY_MS, MEMBERS = (5, 10, 15), 20, 3000, 100
+SCENARIOS = Path(__file__).parent / "sipp"
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def main(*rates: int) -> None:
+    """Measure and print."""
+    with product() as machine:
+        caller, called, other = free_ports(3)
+        trunk, queue = _rows(caller)
+        _register(machine, called, other)
+        ours = [_run(machine, rate, caller, called) for rate in rates or RATES]
+        _bare(machine, trunk, queue)
+        bare = [_run(machine, rate, caller, called) for rate in rates or RATES]
+    figures: list[dict[str, Any]] = []
+    for rate, mine, plain in zip(rates or RATES, ours, bare, strict=True):
+        calls = rate * SECONDS
+        figures += [
+            figure(f"answered_{rate}_ratio", mine["answered"] / calls, ""), figure(f"bare_answered_{rate}_ratio", plain["answered"] / calls, ""),
+            figure(f"answered_to_bare_{rate}_ratio", mine["answered"] / max(1, plain["answered"]), ""),
+            figure(f"cpu_per_call_{rate}", mine["cpu_ms"] / max(1, mine["answered"]), "ms"),
+            figure(f"bare_cpu_per_call_{rate}", plain["cpu_ms"] / max(1, plain["answered"]), "ms"),
+        ]  # fmt: skip
+    report("treated", figures)
+
+
+def _rows(caller: int) -> tuple[int, int]:
+    """The trunk, the menu and the queue with its members, applied. Ids of trunk and queue."""
+    trunk = make_trunk("In", caller, qualify=False)
+    members = [make_extension(str(2000 + place)) for place in range(MEMBERS)]
+    queue = make_queue("600", *members, name="Fila", strategy=ROTATE)
+    sound = make_sound("Pergunta", 440, seconds=5)
+    TABLE["ivrs"].create({"name": "Menu", "number": "700", "prompt": sound.name, "options": {"1": {"queue": queue.name}}})
+    make_inbound_route("In", "In", {"mask": "48XXXXXXXX", "destination": {"ivr": "Menu"}})
+    ids = trunk.id, queue.id
+    db.session.commit()
+    assert applying.now("bench").state == "done"
+    return ids
+
+
+def _register(machine: settings.Settings, called: int, port: int) -> None:
+    """Every member's telephone is the SIPp that answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [f"{2000 + place};[authentication username={2000 + place} password=secret-{2000 + place}];{called}" for place in range(MEMBERS)]
+        (Path(folder) / "members.csv").write_text("SEQUENTIAL\n" + "\n".join(lines) + "\n")
+        subprocess.run(["sipp", "-sf", str(SCENARIOS / "register.xml"), "-inf", "members.csv", "-i", "127.0.0.1", "-p", str(port), "-nostdin",
+                        "-m", str(MEMBERS), "-r", "20", "-timeout", "60s", f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=True, **QUIET)  # fmt: skip
+
+
+def _bare(machine: settings.Settings, trunk: int, queue: int) -> None:
+    """The same endpoints and settings of the queue; the dialplan is as short as the call can be. This home ends with the bench."""
+    etc = machine.asterisk / "etc"
+    sound = next(line.split(",")[1] for line in (etc / "extensions.conf").read_text().splitlines() if "ReadExten(BENTEVI_PRESSED," in line)
+    (etc / "extensions.conf").write_text(
+        f"[general]\nclearglobalvars=yes\n[bentevi-from-trunk-{trunk}]\nexten => _X.,1,Answer()\n same => n,ReadExten(KEY,{sound},keys,,5)\n"
+        f" same => n,Goto(keys,${{KEY}},1)\n[keys]\nexten => 1,1,Queue(queue-{queue},ctk,,,300)\n")  # fmt: skip
+    runtime.command(runtime.control(machine), "dialplan reload", timeout=60)
+
+
+def _run(machine: settings.Settings, rate: int, caller: int, called: int) -> Counter[str]:
+    """`answered`: calls a member answered and that ended well; `cpu_ms`: of Asterisk."""
+    pid, count = int((machine.asterisk / "run" / "asterisk.pid").read_text()), rate * SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        common = ["-i", "127.0.0.1", "-nostdin", "-m", str(count), "-trace_stat"]
+        answering = subprocess.Popen(["sipp", "-sn", "uas", "-aa", "-p", str(called), *common, "-stf", "called.csv"], cwd=folder, **QUIET)
+        time.sleep(0.5)
+        before = cpu_seconds(pid)
+        subprocess.run(["sipp", "-sf", str(SCENARIOS / "caller.xml"), "-p", str(caller), "-s", "4833334444", "-r", str(rate), "-d", str(STAY_MS), *common,
+                        "-stf", "caller.csv", "-timeout", "90s", f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=False, **QUIET)  # fmt: skip
+        time.sleep(1)
+        used = cpu_seconds(pid) - before
+        answering.terminate()
+        answering.wait(10)
+        answered = min(_good(Path(folder) / name) for name in ("called.csv", "caller.csv"))
+    time.sleep(PAUSE_SECONDS)  # what waits in Asterisk's queues belongs to this run, not to the next
+    return Counter(answered=answered, cpu_ms=round(used * 1000))
+
+
+def _good(file: Path) -> int:
+    head, *rest = file.read_text().splitlines()
+    return int(dict(zip(head.split(";"), rest[-1].split(";"), strict=False))["SuccessfulCall(C)"])
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
