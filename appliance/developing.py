@@ -13,7 +13,7 @@ from appliance.settings import CHECKOUT
 SIDE_BY_SIDE = 2       # most tests wait for telephones; more at once would make these late on two cores
 AGAIN_AT_MOST = 12     # failures of more tests than this are no accident of timing
 NOTHING_TO_RUN = 5     # exit status of pytest
-BENCHES = ("agi", "apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports")
+BENCHES = ("agi", "apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports", "treated")
 
 
 def add_to(group: click.Group) -> None:

@@ -5,6 +5,7 @@ a second SIPp and hangs up after some seconds. A call counts when a member answe
 members with a dialplan of Answer, ReadExten and Queue. Records are on.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -76,7 +77,7 @@ def _register(machine: settings.Settings, called: int, port: int) -> None:
 def _bare(machine: settings.Settings, trunk: int, queue: int) -> None:
     """The same endpoints and settings of the queue; the dialplan is as short as the call can be. This home ends with the bench."""
     etc = machine.asterisk / "etc"
-    sound = next(line.split(",")[1] for line in (etc / "extensions.conf").read_text().splitlines() if "ReadExten(BENTEVI_PRESSED," in line)
+    sound = re.search(r"ReadExten\(BENTEVI_PRESSED,([^,]+),", "".join(file.read_text() for file in etc.rglob("*.conf")))[1]
     (etc / "extensions.conf").write_text(
         f"[general]\nclearglobalvars=yes\n[bentevi-from-trunk-{trunk}]\nexten => _X.,1,Answer()\n same => n,ReadExten(KEY,{sound},keys,,5)\n"
         f" same => n,Goto(keys,${{KEY}},1)\n[keys]\nexten => 1,1,Queue(queue-{queue},ctk,,,300)\n")  # fmt: skip
