@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,14 @@ QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": su
 
 def main(*rates: int) -> None:
     """Measure and print."""
-    with product() as machine:
+    with product() as machine, tempfile.TemporaryDirectory() as folder:
         caller, called, other = free_ports(3)
         trunk, queue = _rows(caller)
-        _register(machine, called, other)
-        ours = [_run(machine, rate, caller, called) for rate in rates or RATES]
-        _bare(machine, trunk, queue)
-        bare = [_run(machine, rate, caller, called) for rate in rates or RATES]
+        with _answering(Path(folder), called) as counts:
+            _register(machine, called, other)
+            ours = [_run(machine, rate, caller, counts) for rate in rates or RATES]
+            _bare(machine, trunk, queue)
+            bare = [_run(machine, rate, caller, counts) for rate in rates or RATES]
     figures: list[dict[str, Any]] = []
     for rate, mine, plain in zip(rates or RATES, ours, bare, strict=True):
         calls = rate * SECONDS
@@ -51,56 +54,66 @@ def main(*rates: int) -> None:
     report("treated", figures)
 
 
-def _rows(caller: int) -> tuple[int, int]:
-    """The trunk, the menu and the queue with its members, applied. Ids of trunk and queue."""
+def _rows(caller: int) -> tuple[int, str]:
+    """The trunk, the menu and the queue with its members, applied. Id of the trunk, section of the queue."""
     trunk = make_trunk("In", caller, qualify=False)
     members = [make_extension(str(2000 + place)) for place in range(MEMBERS)]
     queue = make_queue("600", *members, name="Fila", strategy=ROTATE)
     sound = make_sound("Pergunta", 440, seconds=5)
     TABLE["ivrs"].create({"name": "Menu", "number": "700", "prompt": sound.name, "options": {"1": {"queue": queue.name}}})
     make_inbound_route("In", "In", {"mask": "48XXXXXXXX", "destination": {"ivr": "Menu"}})
-    ids = trunk.id, queue.id
+    names = trunk.id, queue.section
     db.session.commit()
     assert applying.now("bench").state == "done"
-    return ids
+    return names
+
+
+@contextmanager
+def _answering(folder: Path, port: int) -> Iterator[Path]:
+    """A SIPp that answers every call and every OPTIONS until the end; the file of its counts, a line a second."""
+    counts = folder / "called.csv"
+    sipp = subprocess.Popen(["sipp", "-sn", "uas", "-aa", "-i", "127.0.0.1", "-p", str(port), "-nostdin", "-trace_stat", "-stf", str(counts), "-fd", "1"],
+                            cwd=folder, **QUIET)  # fmt: skip
+    try:
+        yield counts
+    finally:
+        sipp.kill()
+        sipp.wait(10)
 
 
 def _register(machine: settings.Settings, called: int, port: int) -> None:
-    """Every member's telephone is the SIPp that answers."""
+    """Every member's telephone is the SIPp that answers; waits until Asterisk has seen that it does."""
     with tempfile.TemporaryDirectory() as folder:
         lines = [f"{2000 + place};[authentication username={2000 + place} password=secret-{2000 + place}];{called}" for place in range(MEMBERS)]
         (Path(folder) / "members.csv").write_text("SEQUENTIAL\n" + "\n".join(lines) + "\n")
         subprocess.run(["sipp", "-sf", str(SCENARIOS / "register.xml"), "-inf", "members.csv", "-i", "127.0.0.1", "-p", str(port), "-nostdin",
                         "-m", str(MEMBERS), "-r", "20", "-timeout", "60s", f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=True, **QUIET)  # fmt: skip
+    while runtime.command(runtime.control(machine), "pjsip show contacts", timeout=60).count(" Avail ") < MEMBERS:
+        time.sleep(0.5)
 
 
-def _bare(machine: settings.Settings, trunk: int, queue: int) -> None:
+def _bare(machine: settings.Settings, trunk: int, queue: str) -> None:
     """The same endpoints and settings of the queue; the dialplan is as short as the call can be. This home ends with the bench."""
     etc = machine.asterisk / "etc"
     sound = re.search(r"ReadExten\(BENTEVI_PRESSED,([^,]+),", "".join(file.read_text() for file in etc.rglob("*.conf")))[1]
     (etc / "extensions.conf").write_text(
         f"[general]\nclearglobalvars=yes\n[bentevi-from-trunk-{trunk}]\nexten => _X.,1,Answer()\n same => n,ReadExten(KEY,{sound},keys,,5)\n"
-        f" same => n,Goto(keys,${{KEY}},1)\n[keys]\nexten => 1,1,Queue(queue-{queue},ctk,,,300)\n")  # fmt: skip
+        f" same => n,Goto(keys,${{KEY}},1)\n[keys]\nexten => 1,1,Queue({queue},ctk,,,300)\n")  # fmt: skip
     runtime.command(runtime.control(machine), "dialplan reload", timeout=60)
 
 
-def _run(machine: settings.Settings, rate: int, caller: int, called: int) -> Counter[str]:
+def _run(machine: settings.Settings, rate: int, caller: int, counts: Path) -> Counter[str]:
     """`answered`: calls a member answered and that ended well; `cpu_ms`: of Asterisk."""
     pid, count = int((machine.asterisk / "run" / "asterisk.pid").read_text()), rate * SECONDS
     with tempfile.TemporaryDirectory() as folder:
-        common = ["-i", "127.0.0.1", "-nostdin", "-m", str(count), "-trace_stat"]
-        answering = subprocess.Popen(["sipp", "-sn", "uas", "-aa", "-p", str(called), *common, "-stf", "called.csv"], cwd=folder, **QUIET)
-        time.sleep(0.5)
-        before = cpu_seconds(pid)
-        subprocess.run(["sipp", "-sf", str(SCENARIOS / "caller.xml"), "-p", str(caller), "-s", "4833334444", "-r", str(rate), "-d", str(STAY_MS), *common,
-                        "-stf", "caller.csv", "-timeout", "90s", f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=False, **QUIET)  # fmt: skip
-        time.sleep(1)
+        file = Path(folder) / "caller.csv"
+        answered_before, before = _good(counts), cpu_seconds(pid)
+        subprocess.run(["sipp", "-sf", str(SCENARIOS / "caller.xml"), "-aa", "-i", "127.0.0.1", "-p", str(caller), "-nostdin", "-s", "4833334444",
+                        "-r", str(rate), "-d", str(STAY_MS), "-m", str(count), "-trace_stat", "-stf", str(file), "-timeout", "90s",
+                        f"127.0.0.1:{machine.sip_port}"], cwd=folder, check=False, **QUIET)  # fmt: skip
         used = cpu_seconds(pid) - before
-        answering.terminate()
-        answering.wait(10)
-        answered = min(_good(Path(folder) / name) for name in ("called.csv", "caller.csv"))
-    time.sleep(PAUSE_SECONDS)  # what waits in Asterisk's queues belongs to this run, not to the next
-    return Counter(answered=answered, cpu_ms=round(used * 1000))
+        time.sleep(PAUSE_SECONDS)  # what waits in Asterisk's queues belongs to this run, not to the next
+        return Counter(answered=min(_good(file), _good(counts) - answered_before), cpu_ms=round(used * 1000))
 
 
 def _good(file: Path) -> int:
