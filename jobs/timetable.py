@@ -26,5 +26,6 @@ TIMETABLE = [
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
     Timed("jobs.imports.tidy", "default", every_seconds=60),
     Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
+    Timed("jobs.users.forget_old", "default", at="50 5 * * *"),           # 02:50
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
 ]

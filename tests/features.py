@@ -176,6 +176,8 @@ ROWS = {
     "USR-01": ("User list and creation", "/users"),
     "USR-02": ("Basic fields of a user", "/users"),
     "USR-03": ("Save only when complete", "/users"),
+    "USR-04": ("Password recovery by e-mail", "/recovery"),
+    "USR-05": ("First access by token", "/recovery/code"),
     "USR-06": ("Forced change of the password", "/users"),
     "USR-07": ("Password rule", "/users"),
     "USR-10": ("Status and access level", "/users"),

@@ -19,6 +19,8 @@ from appliance.calls import hangup
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import Resource
+from appliance.users import letters
+from appliance.users.model import User
 from web import crud, panel
 from web.imports import routes as imports
 from web.login import current_user, needs
@@ -143,6 +145,8 @@ def _write(resource: Resource, row: Any | None) -> ResponseReturnValue:
     try:
         if row is None:
             row = resource.create(values)
+            if isinstance(row, User):
+                letters.invite(row)
         else:
             resource.update(row, values)
         if getattr(row, "must_apply", resource.applies):

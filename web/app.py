@@ -41,6 +41,7 @@ from web import (
     now,
     own,
     recordings,
+    recovery,
     search,
     unavailable,
     undo,
@@ -69,7 +70,7 @@ from web.sessions import QUIET, Sessions
 log = logging.getLogger("bentevi.web")
 
 SCREENS = [
-    login.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages,
+    login.pages, recovery.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages,
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, missed_calls.pages, queues.pages,

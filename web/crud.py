@@ -19,6 +19,8 @@ from appliance.errors import Busy, Refused
 from appliance.fields import MISSING, Field, Reader
 from appliance.links import Reference, References, Rows
 from appliance.resource import Resource
+from appliance.users import letters
+from appliance.users.model import User
 from web import htmx
 from web.login import current_user, know, needs
 
@@ -269,6 +271,7 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
             row = resource.create(values)
         else:
             resource.update(row, values)
+        is_invited = not row_id and isinstance(row, User) and letters.invite(row)
         for sent in request.files.getlist("file")[:None if resource.upload and resource.upload.several else 1] if resource.upload else []:
             if sent.filename:
                 resource.upload.take(row, sent.stream, sent.filename)
@@ -286,6 +289,8 @@ def save(resource: Resource, row: Any | None) -> ResponseReturnValue:
         end_sessions_of_changed(row, values)
     relay()
     session["saved"] = _("Saved, to be applied.") if must_apply and not attempt else _("Saved.")
+    if is_invited:
+        session["saved"] = _("Saved. A code to choose a password goes to %(email)s.", email=row.email)
     if attempt:
         return redirect(f"/apply/{attempt.id}")
     return redirect(resource.path(row.id))

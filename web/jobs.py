@@ -36,6 +36,8 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
     "jobs.upkeep.look_at_ports": _l("Look whether the SIP port is free"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
+    "jobs.users.forget_old": _l("Tidy letters for passwords"),
+    "jobs.users.write": _l("Write a letter for a password"),
     "jobs.voicemail_boxes.announce": _l("Announce a voice message by e-mail"),
     "jobs.voicemail_boxes.look": _l("Look for new voice messages"),
     "jobs.records.reconcile": _l("Compare call records with Asterisk's counters"),

@@ -139,7 +139,7 @@ def _ask_to_log_in() -> ResponseReturnValue:
 @public
 def log_in() -> ResponseReturnValue:
     """The login form."""
-    return redirect("/") if g.user else render_template("login.html", login="", message=session.pop("ended", ""))
+    return redirect("/") if g.user else render_template("login.html", login="", message=session.pop("ended", ""), said=session.pop("said", ""))
 
 
 @pages.post("/login")

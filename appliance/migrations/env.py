@@ -17,7 +17,7 @@ from appliance.missed_calls import model as missed_calls  # noqa: F401
 from appliance.recordings import check  # noqa: F401
 from appliance.reports import model as reports  # noqa: F401
 from appliance.revisions import model  # noqa: F401
-from appliance.users import token  # noqa: F401
+from appliance.users import letters, token  # noqa: F401
 
 CONFIGURED = current_app.extensions["migrate"]
 
