@@ -11,7 +11,7 @@ from appliance.calendar_events.model import CalendarEvent
 from appliance.calls.model import CLOSED, NO_ANSWER, CallStep
 from appliance.db import db
 from appliance.resource import TABLE
-from tests.build import company, make, make_call, make_extension, make_hours
+from tests.build import change, company, make, make_call, make_extension, make_hours
 from tests.visitor import person, text_of
 
 
@@ -56,6 +56,24 @@ def test_the_list_says_which_holidays_are_not_taken_over(carla, doors):
     assert "feriados de" in text_of(carla.get("/calendar_events"))
 
 
+def test_a_holiday_that_was_taken_over_is_known_by_its_days(carla, client, doors):
+    """HRS-07: in another language, renamed, made longer by half a day, or set to every year it is not offered a second time."""
+    def taken(year, language):
+        return {one.first.isoformat() for one in proposals.of_year(year, "SC", language) if one.event}
+
+    days = {"2027-12-25", "2027-02-10", "2027-05-01"}
+    ashes, work, christmas = sorted(proposals.take(2027, "SC", days, {"queues": ["Suporte"]}, "en"), key=lambda row: row.start)
+    db.session.commit()
+    assert taken(2027, "en") == taken(2027, "pt_BR") == days
+    change(christmas, name="Fechado no fim do ano", start="2027-12-24 12:00")
+    change(ashes, end="2027-02-10 14:00")
+    change(work, every_year=True)
+    assert taken(2027, "pt_BR") == days and taken(2028, "pt_BR") == {"2028-05-01"}
+    make("calendar_events", name="Inventário", start="2027-11-02 08:00", end="2027-11-02 10:00", queues=["Suporte"])
+    make("calendar_events", name="Recesso", start="2027-11-14 00:00", end="2027-11-21 00:00", queues=["Suporte"])
+    assert taken(2027, "en") == days, "two hours of a holiday, and a week around it, are something else"
+
+
 def test_queues_and_ivrs_are_chosen_on_the_form_of_the_hours(carla, client, doors):
     """HRS-04: the same column as on the queue's and the IVR's own form."""
     queue, ivr = doors
@@ -70,9 +88,14 @@ def test_queues_and_ivrs_are_chosen_on_the_form_of_the_hours(carla, client, door
     db.session.refresh(queue), db.session.refresh(ivr)
     assert (queue.business_hours_id, ivr.business_hours_id) == (day.id, None)
     limited = person(client, "davi.souza", modules=["business_hours"])
-    assert limited.send(f"{page}/doors", {"queues": []}).status_code in (302, 403)
-    davi = person(client, "eva.souza", modules=["queues"])
-    assert davi.send(f"{page}/doors", {"queues": []}).status_code == 403
+    eva = person(client, "eva.souza", modules=["queues"])  # she may change queues, but not hours
+    queue_id, ivr_id, day_id = queue.id, ivr.id, day.id
+    for somebody in (limited, eva):
+        for ticked in ({"queues": []}, {"queues": [str(queue_id)], "ivrs": [str(ivr_id)]}):  # each changes a row
+            assert somebody.send(f"{page}/doors", ticked).status_code == 403
+            db.session.expire_all()
+            assert (queue.business_hours_id, ivr.business_hours_id) == (day_id, None)
+            db.session.rollback()
 
 
 def closed_call(door, rule, at=None, **values):
