@@ -17,6 +17,7 @@ STRATEGY_WORDS = {RING_ALL: "ringall", ROTATE: "rrordered", LEAST_RECENT: "least
 # Options of Queue(): the member who answers may transfer and park, the call goes on here when that member hangs up first.
 OPTIONS = "ctk"
 RING_OPTIONS = {ALWAYS: "r", WHILE_RINGING: "R"}
+RETRY_SECONDS = 1  # `retry` of queues.queues.conf.j2
 ABSENT = ("paused", "invalid", "unavailable", "unknown")  # who waits leaves when all are; without a destination for it he stays
 DEFAULT_ANNOUNCEMENT = "queue-periodic-announce"
 
@@ -41,7 +42,7 @@ def _section(row: Queue) -> SimpleNamespace:
         word="queues", id=row.id, sections=[
             {"name": name, "strategy": STRATEGY_WORDS[row.strategy] if name == row.section else strategy}
             for name, strategy in ((f"queue-{row.id}", "random"), (f"queue-{row.id}-2", "linear"))],
-        ring_seconds=row.ring_timeout_seconds,
+        ring_seconds=_attempt_seconds(row),
         wrap_up_seconds=row.wrap_up_seconds, max_waiting=full or 0, weight=row.queue_weight, autofill=row.autofill, ring_in_use=row.ring_in_use,
         service_level_seconds=row.service_level_seconds, moh_class=class_name(row.moh_class_id),
         leave_when_empty=",".join(ABSENT) if row.overflow.get("on_no_agents") else "no",
@@ -50,6 +51,19 @@ def _section(row: Queue) -> SimpleNamespace:
         periodic=(files.playable(row.periodic_prompt_id) or DEFAULT_ANNOUNCEMENT) if row.periodic_announcement else "",
         periodic_seconds=row.periodic_seconds,
     )
+
+
+def _attempt_seconds(row: Queue) -> int:
+    """How long one attempt rings. Asterisk announces nothing while telephones ring, only between two attempts, with a pause of a second. Where
+    all ring, an attempt more changes nothing but that, so they are as long as fits into the time between two announcements; where the end of
+    an attempt moves the call to the next member, the ring time stays what the row says."""
+    times = [row.announce_seconds] if row.announce_wait or row.announce_position else []
+    times += [row.periodic_seconds] if row.periodic_announcement else []
+    if row.strategy != RING_ALL or not times:
+        return row.ring_timeout_seconds
+    every = min(times)
+    attempts = -(-every // (row.ring_timeout_seconds + RETRY_SECONDS))
+    return every // attempts - RETRY_SECONDS
 
 
 def _context(row: Queue) -> SimpleNamespace:

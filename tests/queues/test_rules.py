@@ -110,3 +110,15 @@ def test_what_a_row_becomes_in_queues_conf(app):
     assert "\njoinempty = yes\n" in config.queues_conf() and "\nleavewhenempty = no\n" in config.queues_conf()
     assert "bentevi-queue-available" not in config.extensions_conf(""), "who is sent nowhere waits, whoever is there"
     assert row.caller_id == "4830139018" and (row.service_level_percent, row.abandon_seconds) == (90, 4)
+
+
+@pytest.mark.parametrize("ring,announce,periodic,attempt", [
+    (15, 0, 0, 15), (15, 0, 20, 9), (60, 0, 20, 19), (15, 60, 0, 14), (120, 60, 10, 9), (5, 15, 0, 4), (15, 3600, 0, 14),
+])
+def test_attempts_end_when_an_announcement_is_due(app, ring, announce, periodic, attempt):
+    """QUE-14, QUE-15: where all ring; with one member after the other the ring time counts (QUE-10)."""
+    row = make_queue("2000", ring_timeout_seconds=ring, announce_position=bool(announce), announce_seconds=announce or 60,
+                     periodic_announcement=bool(periodic), periodic_seconds=periodic or 60)  # fmt: skip
+    assert f"\ntimeout = {attempt}\n" in config.queues_conf()
+    change(row, strategy="rotate")
+    assert f"\ntimeout = {ring}\n" in config.queues_conf()
