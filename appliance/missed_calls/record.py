@@ -86,6 +86,8 @@ def why(call: Call, steps: list[CallStep]) -> tuple[str, CallStep | None]:
     is_caller = call.direction == INBOUND or (call.direction == INTERNAL and bool(queues or closed))
     if not is_caller or any(step.kind == ANSWER or (step.kind == REFUSAL and step.word == "blacklists") for step in steps):
         return "", None
+    if any(step.result == ANSWERED for step in queues):
+        return "", None  # a member took it and hung up at once: too short for a talk, yet nobody gave up
     if call.state == REFUSED and not any(step.kind in (ROUTE, DESTINATION, QUEUE, CLOSED) for step in steps):
         return "", None
     to_mailbox = any(step.kind == DESTINATION and step.word.startswith("voicemail") for step in steps)

@@ -49,6 +49,7 @@ def test_who_was_answered_refused_or_called_out_has_no_line(app):
     """QUE-36: and a line goes when the conversation, built again, was answered."""
     assert missed(make_call(from_=CALLER, steps=True)) is None
     assert missed(unanswered(direction=OUTBOUND)) is None
+    assert missed(make_call(from_=CALLER), step(QUEUE, "answered")) is None, "however short it was"
     assert missed(make_call(from_=CALLER, state=REFUSED, steps=True)) is None
     ana, bruno = make_extension("1001"), make_extension("1002")
     assert missed(make_internal_call(ana, bruno, state=NO_ANSWER, steps=True)) is None
