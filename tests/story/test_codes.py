@@ -68,6 +68,26 @@ def test_calls_are_picked_up_in_the_group_and_by_extension(pbx, phone):
     assert told == [("arrived destination ring pickup answer end", "1003"), ("arrived destination ring pickup answer end", "1004")]
 
 
+def test_picking_up_an_extension_takes_no_call_of_a_longer_number(pbx, phone):
+    """FEA-10: *7100 takes what rings at 100; what rings at 1001, whose number begins alike, is left alone."""
+    rows = [make_extension(number) for number in ("100", "1001", "1002", "1003")]
+    pbx.apply()
+    short, long, b, c = map(phone, rows)
+    call = b.call("1001")
+    ringing = long.wait_ringing()
+    stranger = c.call("*7100")
+    assert stranger.hears_sound(), "it is told that nothing rings there"
+    assert stranger.wait_refused() == 403
+    assert ringing.state == "ringing"
+    other = long.call("100")
+    ringing_short = short.wait_ringing()
+    picker = c.call("*7100").wait_answered()
+    ringing_short.wait_ended()
+    assert other.talks_with(picker)
+    assert ringing.state == "ringing"
+    call.hang_up()
+
+
 def test_a_call_is_parked_taken_and_comes_back(pbx, phone, carrier):
     """FEA-11, FEA-12: the code says the place, another extension takes the call there, who is outside cannot; not taken in time it rings
     where it was parked from, with the place in the name."""
