@@ -4,6 +4,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
+from appliance import changes
 from appliance.db import Base
 from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, DialNumber, Name, Reader, Secret, field
@@ -53,8 +54,9 @@ class ConferenceRoom(Base):
     )
 
     def check(self) -> None:
-        """A room that is to ask has something to ask for: it would be open to everybody, and nobody would see it."""
-        if self.use_pin and not self.pin:
+        """A room that is to ask has something to ask for. A site file holds no secrets: a room that comes with one lets nobody in until its
+        PIN is written (conference_rooms.extensions.conf.j2)."""
+        if self.use_pin and not self.pin and not changes.is_site_file():
             raise Refused(_("Write the PIN that is to be asked, or turn “Ask the PIN” off."), field="pin")
 
     def numbers(self) -> list[str]:
