@@ -53,6 +53,8 @@ REASONS = {
     "outside the work shift": _l("the work shift of the extension's person is over"),
     "nothing rings": _l("nothing rings there"), "nothing parked": _l("nothing is parked there"),
     "feature not permitted": _l("the class of the extension does not permit it"), "extension locked": _l("the extension is locked"),
+    "too many wrong passwords": _l("too many wrong passwords were typed before"), "mailbox full": _l("the mailbox is full"),
+    "nobody for the parked call": _l("nobody was there for the parked call"),
     "wrong feature password": _l("the password was wrong three times"), "password could not be verified": _l("the password could not be checked"),
     "conference not open yet": _l("the conference was not open yet"), "conference is over": _l("the conference was over"),
 }  # fmt: skip
