@@ -205,7 +205,6 @@ WAITING = {
     "RTE-10": "Click-to-call and the dialer: their parts; they leave by the same routes.",
     "IVR-01": "Mode advanced: the visual builder (IVR-11).",
     "CFG-08": "Speaking the number to the caller: the custom rules (IVR-24); the dialplan has it as BENTEVI_PROTOCOL.",
-    "IVR-30": "Other voices: the choice of a voice.",
     "EXT-05": "Its tab on the panel: the operator panel.",
     "EXT-14": "The switch for the change of status: it comes with its effect.",
     "EXT-16": "The list in the user panel (PAN-17); today on the person's own page.",
