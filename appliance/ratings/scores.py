@@ -87,7 +87,7 @@ def averages(wanted: Wanted) -> list[Average]:
     score = RatingScore.score
     query: Any = select(RatingScore.rating_id, func.max(RatingScore.rating), func.count(), func.count(score), func.sum(score), func.min(score), func.max(score))
     found = db.session.execute(_narrowed(query, wanted).group_by(RatingScore.rating_id)).all()
-    today = dict(db.session.execute(select(Rating.id, Rating.name)).tuples().all())
+    today = {row_id: name for row_id, name in db.session.execute(select(Rating.id, Rating.name))}
     made = [Average(today.get(rating_id, name), asked, given, int(total) / given if given else None, low, high) for rating_id, name, asked, given, total, low, high in found]
     return sorted(made, key=lambda one: one.rating)
 

@@ -145,7 +145,7 @@ def test_a_wrong_key_during_the_greeting_is_an_attempt(pbx, phone, line, sounds,
     assert call.hears(GREETING, 10)
     call.press("9")
     for place in range(attempts - 1):
-        assert the_wire().comes_true(lambda: order(call, ALL).count(MENU) > place, 30)
+        assert the_wire().comes_true(lambda asked=place: order(call, ALL).count(MENU) > asked, 30)
         call.press("9")
     call.wait_ended(within_seconds=40)
     assert order(call, ALL) == heard

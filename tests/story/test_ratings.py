@@ -178,7 +178,7 @@ def test_a_digit_too_many_makes_a_score_wrong_and_what_follows_it_belongs_to_the
     """SVY-04, SVY-05: “10” on scales of one digit, “100” on one of two, typed fast and slowly; the question comes again once, and its answer counts."""
     ana = make_extension("1001")
     common = {"prompt": "atendente", "success_prompt": "obrigado", "error_prompt": "erro", "timeout_seconds": 5, "attempts": 2}
-    for place, (name, lowest, highest) in enumerate((("Cinco", 1, 5), ("Nove", 0, 9), ("Dez", 1, 10)), 1):
+    for name, lowest, highest in (("Cinco", 1, 5), ("Nove", 0, 9), ("Dez", 1, 10)):
         make("ratings", name=name, min_score=lowest, max_score=highest, **common)
     make_internal_route("Notas", *({"mask": f"7{place}", "destination": {"rating": name}} for place, name in enumerate(("Cinco", "Nove", "Dez"), 1)))
     pbx.apply()
