@@ -237,8 +237,6 @@ WAITING = {
     "REP-21": "The advanced filter (REP-03).",
     "REP-26": "The filter by tags of a person: people have no tags yet; agents are extensions until the part of agents.",
     "DSH-04": "The same on the dashboards (DSH-03, DSH-13, DSH-20): their part.",
-    "REP-04": "Listening in the list: recordings.",
-    "CFG-16": "Voice prompts in Portuguese: announcements.",
 }
 
 
