@@ -156,9 +156,9 @@ def test_a_closed_queue_with_helpers_is_told_of_once(pbx, phone, clock, carla):
     db.session.commit()
     text = carla.get("/out_of_hours.csv").text  # this month
     assert [text.count(protocol) for protocol in linkedids] == [1, 1, 0, 0]
-    page = {row["label"]: row for row in carla.get("/api/v1/queue_reports").json["rows"]}
+    page = {row["label"]: row for row in carla.get("/api/v1/queue_reports").json["rows"]}  # a row more are deleted queues of other tests
     names = ("offered_count", "answered_count", "overflowed_count", "lost_count", "closed_count")
-    assert {label: [page[label][name] for name in names] for label in page} == {"A": [2, 0, 2, 0, 2], "C": [2, 2, 0, 0, 0]}
+    assert {label: [page[label][name] for name in names] for label in "ABC" if label in page} == {"A": [2, 0, 2, 0, 2], "C": [2, 2, 0, 0, 0]}
 
 
 def test_asking_many_queues_for_help_uses_up_no_destinations(pbx, phone):

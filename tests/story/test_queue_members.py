@@ -48,7 +48,7 @@ def test_a_caller_is_not_sent_away_while_all_members_change_places(pbx, phone):
     """QUE-22, QUE-19: the list is turned round, and then somebody else is the only member, while a caller waits who leaves when nobody is there."""
     caller, last = make_extension("1000"), make_extension("1009")
     rows = [make_extension(number) for number in ("1001", "1002", "1003")]
-    queue = make_queue("2000", *rows[:2], strategy="linear", ring_timeout_seconds=60, overflow={"on_no_agents": {"extension": "1009"}})
+    queue = make_queue("2000", *rows[:2], strategy="linear", ring_timeout_seconds=5, overflow={"on_no_agents": {"extension": "1009"}})
     name = section(queue, "-2")
     pbx.apply()
     desk, end, handsets = phone(caller), phone(last), [phone(row) for row in rows]
