@@ -42,6 +42,7 @@ SCRIPTS: dict[str, Callable[[Asked], Variables]] = {
     "follow_me/lock": follow_me.set_lock,
     "scheduled_conferences/enter": scheduled_conferences.enter,
     "users/password": users.password,
+    "voicemail_boxes/greeting": voicemail_boxes.greeting,
     "voicemail_boxes/left": voicemail_boxes.left,
 }
 

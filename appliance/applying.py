@@ -17,6 +17,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from appliance import changes, config_files, lanes, live, paths, settings, snapshots, sounds
 from appliance import db as ground
 from appliance import resource as resources
+from appliance.company import protocol
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -84,6 +85,7 @@ def run(attempt_id: int) -> Attempt:
             recover()
             _refresh_addresses()
             sounds.make_waiting()
+            _put_least()
             _apply(db.session.get_one(Attempt, attempt_id))
     return db.session.get_one(Attempt, attempt_id)
 
@@ -130,6 +132,14 @@ def _apply(attempt: Attempt) -> None:
     _put_members()
     restart()
     revision.prune(settings.load(), KEPT_REVISIONS)
+
+
+def _put_least() -> None:
+    """A new format of protocol numbers begins behind those that calls bear already, with its first call. An Asterisk that is down has none."""
+    try:
+        protocol.put_least()
+    except Busy as why:
+        log.info("the count of protocol numbers waits for Asterisk: %s", why)
 
 
 def _put_members() -> None:

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 
 from appliance import csv_files
 from appliance.fields import Choice, Day, Field, Kind, Reader, Secret, Words
-from appliance.links import HANGUP, Destination
+from appliance.links import ROWLESS, Destination
 
 LANGUAGES = ("pt_BR", "en")
 YES = ("yes", "sim", "true", "verdadeiro", "on", "ligado", "1", "y", "s", "x")
@@ -124,9 +124,9 @@ def _destination(kind: Destination) -> Reading:
             return _structure(text, reader)
         word, _colon, target = text.partition(":")
         found = known.get(csv_files.folded(word))
-        if found is None or (found != HANGUP and not target.strip()):
+        if found is None or (found not in ROWLESS and not target.strip()):
             return reader.refuse(_("Write a destination as “%(example)s”; “%(text)s” is none.", example="extension: 1000", text=text))
-        return {found: True if found == HANGUP else target.strip()}
+        return {found: True if found in ROWLESS else target.strip()}
 
     return read
 

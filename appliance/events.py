@@ -19,6 +19,7 @@ from appliance import db as ground
 from appliance.app import bare_app
 from appliance.assistant import live as tests
 from appliance.calls import live as calls
+from appliance.company import protocol
 from appliance.db import db
 from appliance.errors import Busy
 from appliance.extensions import live as extensions
@@ -219,12 +220,13 @@ class Listener:
                 log.exception("the answer to %s was not understood", question.action.get("Action"))
 
     def _put_members_for_ever(self) -> None:
-        """After each start of Asterisk, and each reload, queues get their members from the rows."""
+        """After each start of Asterisk, and each reload, queues get their members from the rows; and protocol numbers the floor under their count."""
         with bare_app().app_context():
             while True:
                 self._has_queues.wait()
                 self._has_queues.clear()
                 try:
+                    protocol.put_least()
                     members.sync()
                 except (Busy, *ground.AWAY) as why:
                     db.session.rollback()

@@ -6,7 +6,7 @@ ends one minute earlier than the row says. A range that ends earlier than it beg
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -223,7 +223,10 @@ def _times(start: int, end: int) -> str:
 
 
 def dated_slots(start: datetime, end: datetime, every_year: bool) -> list[Slot]:
-    """The days from `start` until before `end`: the broken first and last day, whole days of one month together."""
+    """The days from `start` until before `end`: the broken first and last day, whole days of one month together.
+
+    Of every year: the row's own year may have no 29 February, between the 28th and 1 March, and another one has it.
+    """
     found: list[Slot] = []
     day = start
     while day < end:
@@ -231,12 +234,17 @@ def dated_slots(start: datetime, end: datetime, every_year: bool) -> list[Slot]:
         first = day.hour * 60 + day.minute
         last = DAY if midnight <= end else end.hour * 60 + end.minute
         year = "" if every_year else str(day.year)
-        month = list(MONTHS)[day.month - 1]
-        before = found[-1] if found else None
-        whole = (first, last) == (0, DAY)
-        if whole and before and (before.times, before.months, before.year) == (_times(0, DAY), month, year):
-            found[-1] = Slot(before.times, monthdays=f"{before.monthdays.split('-')[0]}-{day.day}", months=month, year=year)
-        else:
-            found.append(Slot(_times(first, last), monthdays=str(day.day), months=month, year=year))
+        _add_day(found, Slot(_times(first, last), monthdays=str(day.day), months=list(MONTHS)[day.month - 1], year=year))
+        if every_year and (day.month, day.day, midnight.day) == (2, 28, 1) and midnight < end:
+            _add_day(found, Slot(_times(0, DAY), monthdays="29", months="feb"))
         day = midnight
     return found
+
+
+def _add_day(found: list[Slot], slot: Slot) -> None:
+    """A day more, as part of the slot before it when both are whole days of one month."""
+    before = found[-1] if found else None
+    if before and slot.times == before.times == _times(0, DAY) and (before.months, before.year) == (slot.months, slot.year):
+        found[-1] = replace(before, monthdays=f"{before.monthdays.split('-')[0]}-{slot.monthdays}")
+    else:
+        found.append(slot)

@@ -126,17 +126,19 @@ class References(Kind):
             yield self.word, row_id
 
 
-TELEPHONE, HANGUP = "telephone", "hangup"
+TELEPHONE, HANGUP, CONFERENCES = "telephone", "hangup", "scheduled_conferences"
+ROWLESS = (HANGUP, CONFERENCES)  # said by their name alone: the end, and the door that asks the password of a conference
 # Every kind of destination, in the order of the screen. A kind whose resource does not exist yet is not offered.
 ANYWHERE = (
-    "extension", "queue", "ivr", "voicemail", "announcement", "time_condition", "conference_room", "rating", TELEPHONE, "internal_route",
-    HANGUP,
+    "extension", "queue", "ivr", "voicemail", "announcement", "time_condition", "conference_room", CONFERENCES, "rating", TELEPHONE,
+    "internal_route", HANGUP,
 )
 _PHONE = Phone()
 
 
 class Destination(Kind):
-    """Where a call goes on. Outside {"extension": "1000"}, {"telephone": "4899…"} or {"hangup": true}; stored "extension:12"."""
+    """Where a call goes on. Outside {"extension": "1000"}, {"telephone": "4899…"} or {"hangup": true}
+    (so too “scheduled_conferences”); stored "extension:12"."""
 
     widget, defers, schema = "destination", True, dict[str, Any]
 
@@ -154,7 +156,7 @@ class Destination(Kind):
     def labels(self) -> dict[str, str]:
         """Type → how people call it, for the first of the two boxes on the screen."""
         found = {r.destination: str(r.one) for r in resources.TABLE.values() if r.destination in self.types}
-        plain = {TELEPHONE: _l("Outside telephone"), HANGUP: _l("Hang up")}
+        plain = {TELEPHONE: _l("Outside telephone"), HANGUP: _l("Hang up"), CONFERENCES: _l("Scheduled conferences (asks the password)")}
         return {kind: found.get(kind) or str(plain[kind]) for kind in self.types if kind in found or kind in plain}
 
     def read(self, value: Any, reader: Reader) -> str | None:
@@ -163,8 +165,8 @@ class Destination(Kind):
         (kind, target), = value.items()
         if kind not in self.labels():
             return reader.refuse(_("“%(value)s” is not one of: %(words)s.", value=kind, words=", ".join(self.labels())))
-        if kind == HANGUP:
-            return "hangup:"
+        if kind in ROWLESS:
+            return f"{kind}:"
         if kind == TELEPHONE:
             number = _PHONE.read(target, reader.at(kind)) if target else reader.refuse(_("Write the telephone number."))
             return f"telephone:{number}" if number else None
@@ -177,7 +179,7 @@ class Destination(Kind):
         if not stored:
             return None
         kind, target = split(stored)
-        if kind == HANGUP:
+        if kind in ROWLESS:
             return {kind: True}
         return {kind: target if kind == TELEPHONE else _key(_word_of(kind), int(target))}
 
@@ -186,13 +188,13 @@ class Destination(Kind):
             return ""
         (kind, target), = self.show(stored).items()
         label = self.labels().get(kind, kind)
-        return label if kind == HANGUP else f"{label} {target}"
+        return label if kind in ROWLESS else f"{label} {target}"
 
     def from_form(self, form: MultiDict[str, str], name: str) -> Any:
         kind = form.get(f"{name}-type", "")
         if not kind:
             return None
-        return {kind: True if kind == HANGUP else form.get(f"{name}-{kind}", "")}
+        return {kind: True if kind in ROWLESS else form.get(f"{name}-{kind}", "")}
 
     def leads(self, stored: Any) -> Iterator[Lead]:
         if stored:
@@ -200,7 +202,7 @@ class Destination(Kind):
 
     def refers(self, stored: Any) -> Iterator[tuple[str, int]]:
         kind, target = split(stored or "")
-        if kind not in ("", TELEPHONE, HANGUP):
+        if kind not in ("", TELEPHONE, *ROWLESS):
             yield _word_of(kind), int(target)
 
 

@@ -12,12 +12,12 @@ from flask_babel import gettext as _
 
 from appliance import resource as resources
 from appliance.errors import Refused
-from appliance.links import HANGUP, TELEPHONE, Destination, split
+from appliance.links import ROWLESS, TELEPHONE, Destination, split
 
 
 @dataclass(frozen=True)
 class Place:
-    """A row a call may be at, or an end without a row (`word` is then telephone or hangup)."""
+    """A row a call may be at, or an end without a row (`word` is then telephone, hangup or scheduled_conferences)."""
 
     word: str
     row_id: int = 0
@@ -43,7 +43,7 @@ class Way:
 def place_of(stored: str) -> Place:
     """The place of a stored destination."""
     kind, target = split(stored)
-    if kind in (TELEPHONE, HANGUP):
+    if kind in (TELEPHONE, *ROWLESS):
         return Place(kind, number=target if kind == TELEPHONE else "")
     word = next(found.word for found in resources.TABLE.values() if found.destination == kind)
     return Place(word, int(target))
@@ -140,7 +140,7 @@ def check(row: Any) -> None:
 def title(place: Place) -> str:
     """How people call a place."""
     resource = resources.TABLE.get(place.word)
-    if resource is None:
-        return str(Destination(TELEPHONE, HANGUP).labels()[place.word])
+    if resource is None or not place.row_id:
+        return str(Destination(TELEPHONE, *ROWLESS).labels()[place.word])
     row = resource.get(place.row_id)
     return f"{resource.one} {resource.title(row)}" if row is not None else f"{resource.one} {place.row_id}"

@@ -224,7 +224,7 @@ def _new(resource: Resource, path: Path, values: dict[str, Any], document: Docum
     """A new row without the fields that point inside lists: their targets may come later in the file."""
     later = {name for name, spec in resource.fields.items() if spec.kind.defers}
     for name in later:
-        if not resource.fields[name].optional and values.get(name) in (None, "", []):
+        if not resource.fields[name].optional and values.get(name, resource.fields[name].initial()) in (None, "", []):
             mistakes.append(document.mistake((*path, name), _("Fill in this field.")))
     early = {name: value for name, value in values.items() if name not in later and name not in resource.long_lists}
     row = _guarded(lambda: resource.create(early, later), path, document, mistakes)
@@ -244,6 +244,8 @@ def _second_pass(named: list[Resource], entries: dict[str, Any], rows: dict[Path
                     if not (name in resource.fields and resource.fields[name].kind.secret and not value)}
             label = f"{resource.one} {resource.title(row)}"
             new = label in report.created
+            if new:  # what the first pass left for later and the file does not name begins as on a form
+                kept = {name: spec.initial() for name, spec in resource.fields.items() if spec.kind.defers and name not in values} | kept
             known = set(getattr(row, "generated", {}))
             changed = _guarded(lambda r=resource, o=row, v=kept, n=new: r.update(o, v, fresh=n), path, document, mistakes)
             report.secrets += [(label, clear) for name, clear in getattr(row, "generated", {}).items() if new and name not in known]

@@ -45,7 +45,12 @@ class Child:
     born: str
     started_at: float  # seconds since 1970
     restarts: int = 0
-    short_lives: int = 0  # one after the other, up to now; they make the pause
+    short_lives: int = 0  # one after the other, up to now
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long it rests before it starts again: a single death costs nothing, a loop of them is slowed down."""
+        return min(2.0 ** (self.short_lives - 2), LONGEST_PAUSE_SECONDS) if self.short_lives > 1 else 0.0
 
 
 class Supervisor:
@@ -130,9 +135,8 @@ class Supervisor:
         lived = time.time() - known.started_at
         is_well = child.returncode == 0 or lived > STEADY_SECONDS  # who ended by itself was told to
         known.short_lives = 0 if is_well else known.short_lives + 1
-        pause = min(2.0 ** (known.short_lives - 2), LONGEST_PAUSE_SECONDS) if known.short_lives > 1 else 0.0
-        self.due[process.name] = time.monotonic() + pause
-        log.warning("%s ended with %s after %.0f s; starting again in %.0f s", process.name, child.returncode, lived, pause)
+        self.due[process.name] = time.monotonic() + known.pause_seconds
+        log.warning("%s ended with %s after %.0f s; starting again in %.0f s", process.name, child.returncode, lived, known.pause_seconds)
 
     def next_due(self) -> float:
         """Seconds until something is due; an hour when nothing is."""

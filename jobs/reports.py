@@ -17,9 +17,9 @@ from appliance import db as ground
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.reports import asked as asking
-from appliance.reports import calls, files, model, printed, visits_asked, visits_files
+from appliance.reports import calls, files, model, out_of_hours, out_of_hours_files, printed, visits_asked, visits_files
 from appliance.reports.asked import Asked
-from appliance.reports.model import CALLS, FAILED, READY, XLSX, Report
+from appliance.reports.model import CALLS, FAILED, OUT_OF_HOURS, READY, XLSX, Report
 from appliance.settings import CHECKOUT
 from appliance.users.model import User
 
@@ -74,15 +74,17 @@ def _make(report: Report, path: Path, number: int) -> int:
     user = db.session.get(User, report.user_id)
     if user is None or not user.active or not user.may("reports"):
         raise Refused(_("You may not open reports any more."))
-    if report.what != CALLS:
-        return _make_visits(report, user, path)
-    asked = asking.read(report.filters, user)
     expected = max(1, report.row_count)
-    db.session.commit()
 
     def advance(rows: int) -> None:
         _beat(report.id, number, progress=min(99, 100 * rows // expected))
 
+    if report.what == OUT_OF_HOURS:
+        return _make_out_of_hours(report, user, path, advance)
+    if report.what != CALLS:
+        return _make_visits(report, user, path)
+    asked = asking.read(report.filters, user)
+    db.session.commit()
     return files.write_xlsx(asked, path, advance) if report.format == XLSX else _write_pdf(report, asked, path, advance)
 
 
@@ -108,6 +110,20 @@ def _make_visits(report: Report, user: User, path: Path) -> int:
     db.session.commit()
     if report.format != XLSX:
         _print(page, path)
+    return count
+
+
+def _make_out_of_hours(report: Report, user: User, path: Path, advance: Callable[[int], None]) -> int:
+    """The report of calls out of hours; how many lines it has."""
+    search = out_of_hours.read(report.filters, user)
+    db.session.commit()
+    if report.format == XLSX:
+        return out_of_hours_files.write_xlsx(search, path, advance)
+    with _one_moment() as ask:
+        page, count = out_of_hours_files.html(search, report.filters, ask, kind=report.format, by=report.user_name, at=ground.now())
+    db.session.commit()
+    advance(count // 10)
+    _print(page, path)
     return count
 
 

@@ -16,6 +16,7 @@ class Timed:
 TIMETABLE = [
     Timed("jobs.records.reconcile", "default", every_seconds=300),
     Timed("jobs.follow_me.put_all", "telephony", every_seconds=60),
+    Timed("jobs.company.put_least", "telephony", every_seconds=60),
     Timed("jobs.voicemail_boxes.look", "default", every_seconds=60),
     Timed("jobs.khomp_boards.read", "telephony", every_seconds=300),
     Timed("jobs.recordings.guard", "telephony", every_seconds=60),

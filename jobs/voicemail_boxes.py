@@ -1,11 +1,12 @@
 """Jobs around mailboxes: announce a message by e-mail, and look for messages nobody was told of."""
 
+from datetime import datetime
 from email.message import EmailMessage
 from typing import Any, cast
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
 
 from appliance import db as ground
@@ -19,12 +20,16 @@ from appliance.voicemail_boxes.model import VoicemailMessage, of_extension
 
 
 def announce(row_id: int) -> None:
-    """Write about one message. Only one that was not written about is taken, so a job delivered twice writes once.
+    """Write about one message. Only one that was not written about, and that nobody writes about now, is taken: a job delivered twice writes
+    once. A worker killed in between leaves its claim, which is no longer believed after messages.CLAIM; `look` then asks again. Killed
+    between the mail server's yes and our commit the e-mail goes out twice, with the same Message-ID: rather twice than never.
 
     Raises Busy or Refused when the mail server did not take it: the message is then free for the next try.
     """
-    mine = update(VoicemailMessage).where(VoicemailMessage.id == row_id, VoicemailMessage.mailed_at.is_(None))
-    taken = cast("CursorResult[Any]", db.session.execute(mine.values(mailed_at=ground.now()))).rowcount
+    now = ground.now()
+    is_free = or_(VoicemailMessage.claimed_at.is_(None), VoicemailMessage.claimed_at < now - messages.CLAIM)
+    mine = update(VoicemailMessage).where(VoicemailMessage.id == row_id, VoicemailMessage.mailed_at.is_(None), is_free)
+    taken = cast("CursorResult[Any]", db.session.execute(mine.values(claimed_at=now))).rowcount
     db.session.commit()
     if not taken:
         return
@@ -34,9 +39,15 @@ def announce(row_id: int) -> None:
             post.send(made)
     except (Busy, Refused):
         db.session.rollback()
-        db.session.execute(update(VoicemailMessage).where(VoicemailMessage.id == row_id).values(mailed_at=None))
-        db.session.commit()
+        _note(row_id, claimed_at=None)
         raise
+    db.session.rollback()
+    _note(row_id, mailed_at=ground.now())
+
+
+def _note(row_id: int, **values: datetime | None) -> None:
+    db.session.execute(update(VoicemailMessage).where(VoicemailMessage.id == row_id).values(**values))
+    db.session.commit()
 
 
 def _message(row_id: int) -> EmailMessage | None:
@@ -59,6 +70,7 @@ def _message(row_id: int) -> EmailMessage | None:
 
 
 def look(_row_id: int = 0) -> None:
-    """All mailboxes."""
+    """All mailboxes, and e-mails that were begun and not ended."""
     messages.look_everywhere()
+    messages.ask_again()
     db.session.commit()

@@ -116,6 +116,7 @@ ROWS = {
     "HRS-08": ("Events override hours", "/calendar_events"),
     "HRS-11": ("Time condition", "/time_conditions"),
     "HRS-12": ("Period line", "/time_conditions"),
+    "HRS-13": ("Time condition behind a key of an IVR", "/ivrs, /time_conditions"),
     "HRS-17": ("Work shift", "/work_shifts"),
     "HRS-18": ("Tolerance", "/work_shifts"),
     "IVR-28": ("Audio library", "/audio_prompts"),
@@ -206,7 +207,6 @@ WAITING = {
     "RTE-10": "Click-to-call and the dialer: their parts; they leave by the same routes.",
     "IVR-01": "Mode advanced: the visual builder (IVR-11).",
     "CFG-08": "Speaking the number to the caller: the custom rules (IVR-24); the dialplan has it as BENTEVI_PROTOCOL.",
-    "IVR-30": "Other voices: the choice of a voice.",
     "EXT-05": "Its tab on the panel: the operator panel.",
     "EXT-14": "The switch for the change of status: it comes with its effect.",
     "EXT-16": "The list in the user panel (PAN-17); today on the person's own page.",
@@ -232,12 +232,13 @@ WAITING = {
     "CFG-14": "Guides of call-centre agents, the operator panel, team monitoring, the dialer and PipeRun: their parts.",
     "SYS-15": "IVR, queue and the installed image (ISO): their parts.",
     "REP-16": "The advanced filter (REP-03).",
+    "REP-07": "The advanced filter (REP-03).",
+    "REP-19": "The advanced filter (REP-03).",
+    "HRS-13": "The command “Condição com horário” of the visual builder and of custom rules (IVR-15).",
     "REP-20": "The advanced filter (REP-03).",
     "REP-21": "The advanced filter (REP-03).",
     "REP-26": "The filter by tags of a person: people have no tags yet; agents are extensions until the part of agents.",
     "DSH-04": "The same on the dashboards (DSH-03, DSH-13, DSH-20): their part.",
-    "REP-04": "Listening in the list: recordings.",
-    "CFG-16": "Voice prompts in Portuguese: announcements.",
 }
 
 

@@ -1,4 +1,4 @@
-"""The pictures of the README: `PYTHONPATH=. python -m tests.pictures` starts a home of its own, fills it with a bakery and
+"""The pictures of the README: `PYTHONPATH=$PWD python -m tests.pictures` starts a home of its own, fills it with a bakery and
 writes docs/pictures/*.png. No test; run it after the look has changed."""
 
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -52,11 +53,36 @@ extensions:
 audio_prompts:
   - {{name: Jardim, text: "Música do jardim."}}
   - {{name: Manhã, text: "Música da manhã."}}
+  - {{name: Bem-vindo, text: "Padaria Estrela. Um: encomendas. Dois: entregas. Três: falar com a Ana.", voice: female}}
+  - {{name: Fechado, text: "A padaria está fechada. Abrimos às seis horas.", voice: female}}
+  - {{name: Nota, text: "De um a cinco, que nota você dá ao nosso atendimento?", voice: female}}
 moh_classes:
   - {{name: Calma, description: Para quem espera na fila, files: [Jardim, Manhã]}}
+ratings:
+  - {{name: Atendimento, prompt: Nota, description: Depois das encomendas}}
+business_hours:
+  - name: Comercial
+    periods: [{{weekdays: [mon, tue, wed, thu, fri], start: "06:00", end: "20:00"}}, {{weekdays: [sat], start: "06:00", end: "13:00"}}]
+    closed_prompt: Fechado
+    closed_destination: {{hangup: true}}
+calendar_events:
+  - {{name: Natal, start: "2026-12-25 00:00", end: "2026-12-26 00:00", prompt: Fechado, destination: {{hangup: true}}, queues: [Encomendas], ivrs: [Principal]}}
+conference_rooms: [{{number: "4000", name: Sala da diretoria, pin: "4821"}}]
+scheduled_conferences: [{{subject: Reunião de segunda, opens_at: "2026-11-30 09:00", closes_at: "2026-11-30 10:00"}}]
+ivrs:
+  - name: Principal
+    number: "3000"
+    prompt: Bem-vindo
+    business_hours: Comercial
+    dial_extension: true
+    rating: Atendimento
+    options: {{"1": {{queue: Encomendas}}, "2": {{queue: Entregas}}, "3": {{extension: "1000"}}}}
+    default_destination: {{option: "1"}}
 queues:
   - name: Encomendas
     number: "2000"
+    ratings: [Atendimento]
+    overflow_queues: [Entregas]
     description: Pedidos por telefone
     strategy: rotate
     moh_class: Calma
@@ -71,7 +97,7 @@ queues:
 inbound_routes:
   - name: Entrada
     trunks: [Operadora]
-    rules: [{{mask: "4830139018", destination: {{extension: "1003"}}}}, {{default: true, destination: {{extension: "1000"}}}}]
+    rules: [{{mask: "4830139018", destination: {{ivr: Principal}}}}, {{mask: "4830139019", destination: {{extension: "1003"}}}}, {{default: true, destination: {{extension: "1000"}}}}]
 internal_routes:
   - {{name: Atalho do caixa, rules: [{{mask: "77", destination: {{extension: "1001"}}}}]}}
 users:
@@ -131,11 +157,46 @@ def fill_calls() -> None:
         line = {"trunk_id": trunk.id, "trunk": trunk.name}
         kind = dice.random()
         if kind < 0.6:
-            make_call(at, from_=outside, from_name=dice.choice(names), to="554830139018", reached=one, **facts, **line)
+            fill_visits(make_call(at, from_=outside, from_name=dice.choice(names), to="554830139018", reached=one, **facts, **line), dice)
         elif kind < 0.85:
             make_call(at, from_=one, to=outside, direction="outbound", **facts, **line)
         else:
             make_internal_call(one, other, at, **facts)
+
+
+def fill_visits(call: Any, dice: random.Random) -> None:
+    """What a call from outside met: the menu, mostly a queue, now and then a score; and a line among the missed calls."""
+    from appliance.calls import visit_totals
+    from appliance.calls.model import ABANDONED, ANSWERED, TIMEOUT, WENT_ON, IvrVisit, QueueVisit
+    from appliance.db import db
+    from appliance.missed_calls.model import MissedCall
+    from appliance.numbers import key
+    from appliance.ratings.model import RatingScore
+    from appliance.resource import TABLE
+
+    queue, ivr = TABLE["queues"].find(dice.choice(["Encomendas", "Encomendas", "Entregas"])), TABLE["ivrs"].find("Principal")
+    rating, is_answered, wait = TABLE["ratings"].find("Atendimento"), call.state == ANSWERED, call.wait_seconds * 700 + dice.randrange(1000)
+    common = {"call_id": call.id, "position": 1, "started_at": call.started_at, "direction": call.direction, "number": call.from_number,
+              "from_cost_centre_id": None, "to_cost_centre_id": call.to_cost_centre_id, "entered_at": call.started_at, "left_at": call.ended_at,
+              "ivr_id": ivr.id, "queue_id": queue.id}
+    outcome = ANSWERED if is_answered else dice.choice([ABANDONED, ABANDONED, TIMEOUT])
+    who = {"extension_id": call.reached_extension_id, "member_number": call.reached_number, "member_name": call.reached_name} if is_answered else {}
+    visit = QueueVisit(**common, **who, queue=queue.name, outcome=outcome, next_word="extensions" if outcome == TIMEOUT else "", wait_ms=wait,
+                       talk_ms=call.talk_seconds * 1000, is_within=is_answered and wait <= 20_000, is_short=outcome == ABANDONED and wait < 3000)
+    stay = IvrVisit(**common, ivr=ivr.name, outcome=WENT_ON, extension_id=call.reached_extension_id if is_answered else None)
+    db.session.add_all([visit, stay])
+    db.session.flush()
+    visit_totals.change([], [visit_totals.contribution([visit], [stay])])
+    if is_answered and dice.random() < 0.4:
+        db.session.add(RatingScore(
+            call_id=call.id, at=call.ended_at, protocol=call.protocol, customer=call.from_number, rating_id=rating.id, rating=rating.name, queue_id=queue.id,
+            queue=queue.name, extension_id=call.reached_extension_id, extension=call.reached_number, extension_name=call.reached_name,
+            score=dice.choice([5, 5, 5, 4, 4, 3, 1, None])))
+    elif not is_answered:
+        db.session.add(MissedCall(
+            call_id=call.id, at=call.started_at, ended_at=call.ended_at, number=call.from_number, number_key=key(call.from_number), name=call.from_name,
+            reason="timeout" if outcome == TIMEOUT else "abandoned", queue_id=queue.id, queue=queue.name, wait_seconds=call.wait_seconds, state="open"))
+    db.session.commit()
 
 
 def take(desk: Page, phone: Page) -> None:
@@ -163,6 +224,13 @@ def take(desk: Page, phone: Page) -> None:
     desk.get_by_role("link", name="Últimos 7 dias").click()
     desk.locator("#rows").evaluate("rows => window.scrollTo(0, rows.offsetTop - 380)")
     desk.screenshot(path=PICTURES / "calls.png")
+    desk.goto("/map")
+    desk.screenshot(path=PICTURES / "map.png")
+    desk.goto("/queue_reports")
+    desk.get_by_role("button", name="Gerar relatório").click()
+    expect(desk.locator(".figures tbody tr")).to_have_count(2)
+    desk.locator(".figures").evaluate("table => window.scrollTo(0, table.offsetTop - 300)")
+    desk.screenshot(path=PICTURES / "queue_report.png")
     desk.goto("/outbound_routes")
     desk.get_by_role("link", name="Celular e DDD").click()
     expect(desk.get_by_text("Onde é usado")).to_be_visible()
@@ -188,7 +256,7 @@ def calls_in_progress() -> Iterator[None]:
             runtime.command(runtime.control(machine), f"pjsip qualify {trunk}")
         carrier.treats("48988887777", "ring")
         ana.call("0999991234").wait_answered()
-        carrier.call("4830139018", caller="4833334444", caller_name="Restaurante Sol")
+        carrier.call("4830139019", caller="4833334444", caller_name="Restaurante Sol")
         counter.answer().hold()
         carla.call("1004")
         kitchen.wait_ringing()

@@ -32,6 +32,21 @@ def holds(path: Path, frequency: int) -> bool:
     return media.holds_tone(samples(path), frequency)
 
 
+def pitch_hz(found: list[int], rate: int = 8000) -> float:
+    """How high a voice speaks: the middle of the fundamental frequencies of its voiced pieces, by where the sound repeats itself."""
+    piece, found_hz = rate // 25, []
+    loudest = max(map(abs, found), default=0)
+    for start in range(0, len(found) - 2 * piece, piece):
+        here = found[start:start + 2 * piece]
+        if max(map(abs, here[:piece])) < loudest / 4:
+            continue
+        alike = {lag: sum(here[place] * here[place + lag] for place in range(0, piece, 2)) for lag in range(rate // 400, rate // 60)}
+        lag = max(alike, key=lambda one: alike[one])
+        if alike[lag] > sum(value * value for value in here[:piece:2]) / 2:
+            found_hz.append(rate / lag)
+    return sorted(found_hz)[len(found_hz) // 2]
+
+
 def library(name: str, frequency: int, seconds: float = 0.5):
     """A committed sound of the audio library with this tone, made without the worker."""
     from appliance.audio_prompts import intake

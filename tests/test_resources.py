@@ -100,7 +100,7 @@ EXAMPLES = {
         {"name": "Manhã", "periods": [{"weekdays": ["mon"], "start": "06:00", "end": "14:00"}], "tolerance_minutes": 10}, {"tolerance_minutes": 15},
         ("tolerance_minutes", 721)),
     "audio_prompts": Example(
-        {"name": "Fechado", "text": "Estamos fechados.", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),
+        {"name": "Fechado", "text": "Estamos fechados.", "voice": "female", "voice_speed": 160}, {"description": "Fora do horário"}, ("voice_speed", 20)),
     "blacklists": Example(
         {"name": "Trotes", "block_withheld": True, "inbound_prompt": "Fechado"}, {"description": "Não param de ligar"}, ("name", "x" * 41),
         needs=lambda: make("audio_prompts", name="Fechado", text="Estamos fechados.")),

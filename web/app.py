@@ -59,6 +59,7 @@ from web.imports import routes as imports
 from web.limits import limiter
 from web.missed_calls import routes as missed_calls
 from web.moh_classes import routes as moh_classes
+from web.out_of_hours import api as out_of_hours_api
 from web.out_of_hours import routes as out_of_hours
 from web.queue_reports import api as queue_reports_api
 from web.queue_reports import routes as queue_reports
@@ -73,7 +74,7 @@ SCREENS = [
     login.pages, recovery.pages, now.pages, search.pages, calls.pages, calls_api.pages, reports.pages, recordings.pages, imports.pages,
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
-    ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, missed_calls.pages, queues.pages,
+    ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, out_of_hours_api.pages, missed_calls.pages, queues.pages,
     moh_classes.pages, own.pages, email.pages, feature_codes.pages,
 ]
 

@@ -22,6 +22,7 @@ TITLES = {  # function → what a person reads
     "jobs.audio_prompts.make": _l("Prepare a sound"),
     "jobs.audio_prompts.tidy": _l("Remove sounds nobody uses"),
     "jobs.blacklists.forget_deleted": _l("Remove numbers of deleted blacklists"),
+    "jobs.company.put_least": _l("Compare the protocol numbers with Asterisk's count"),
     "jobs.follow_me.put": _l("Tell Asterisk about follow-me and lock"),
     "jobs.follow_me.put_all": _l("Compare follow-me and locks with Asterisk"),
     "jobs.khomp_boards.read": _l("Read the boards from the Khomp driver"),

@@ -76,7 +76,7 @@ class Artist:
     def draw(self, way: Way) -> Drawn:
         resource = resources.TABLE.get(way.to.word)
         may_open = bool(resource) and current_user().may(resource.permission or resource.word)
-        drawn = Drawn(way.to, _title(way.to), pretty(way.label), resource.path(way.to.row_id) if resource and may_open else "", way.is_asked)
+        drawn = Drawn(way.to, _title(way.to), pretty(way.label), _path(resource, way.to) if resource and may_open else "", way.is_asked)
         if not way.to.row_id:
             return drawn
         ways = self.found.ways(way.to)
@@ -85,6 +85,10 @@ class Artist:
             self.seen.add(way.to)
             drawn.ways = [self.draw(one) for one in ways]
         return drawn
+
+
+def _path(resource: resources.Resource, place: Place) -> str:
+    return resource.path(place.row_id) if place.row_id else f"/{resource.word}"  # a place without a row is the list's
 
 
 def _title(place: Place) -> str:

@@ -11,6 +11,7 @@ from appliance.errors import Busy, Refused
 from appliance.follow_me import model as follow_me
 from appliance.resource import TABLE
 from appliance.voicemail_boxes import messages
+from appliance.voicemail_boxes import model as voicemail_boxes
 from appliance.voicemail_boxes.model import VoicemailBox, of_extension
 from web import crud
 from web.login import current_user, needs
@@ -89,8 +90,7 @@ def _box(box_id: int) -> VoicemailBox:
 
 def may_listen(box: VoicemailBox) -> bool:
     """Whether the person of this request may hear and delete messages of a mailbox."""
-    person = current_user()
-    return bool(person.administrator or (person.extension_id and person.extension_id == box.extension_id))
+    return voicemail_boxes.may_listen(current_user(), box.extension_id)
 
 
 def below(box: VoicemailBox) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def act(box_id: int, message_id: str, act: str) -> ResponseReturnValue:
 @needs("")
 def api_messages(box_id: int) -> ResponseReturnValue:
     """Messages of a mailbox, newest first."""
-    return jsonify([{"id": one.id, "at": one.at.isoformat(), "caller": one.caller, "seconds": one.seconds, "is_new": one.is_new}
+    return jsonify([{"id": one.id, "at": one.at.isoformat(), "caller": one.caller, "seconds": one.seconds, "is_new": one.is_new, "folder": one.folder}
                     for one in messages.of_box(_box(box_id))])
 
 

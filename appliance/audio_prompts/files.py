@@ -37,6 +37,7 @@ class Wanted:
     row_id: int
     incoming: str
     text: str
+    voice: str
     voice_speed: int
 
     @property
@@ -57,7 +58,7 @@ class Made:
 def wanted(row_id: int) -> Wanted | None:
     """What this row waits for; None when nothing."""
     row = db.session.get(AudioPrompt, row_id)
-    return Wanted(row.id, row.incoming, row.text, row.voice_speed) if row and row.state == WAITING else None
+    return Wanted(row.id, row.incoming, row.text, row.voice, row.voice_speed) if row and row.state == WAITING else None
 
 
 def make(what: Wanted) -> Made:
@@ -66,7 +67,7 @@ def make(what: Wanted) -> Made:
     part = folder() / f"{what.row_id}-{secrets.token_hex(8)}.part"
     try:
         if what.is_text:
-            seconds, peaks = sound.speak(what.text, what.voice_speed, part)
+            seconds, peaks = sound.speak(what.text, what.voice_speed, part, sound.VOICES[what.voice])
         else:
             seconds, peaks = sound.convert(incoming() / what.incoming, part)
     except sound.Unfit as why:

@@ -17,7 +17,7 @@ from appliance import lanes
 from appliance.audio_prompts import intake
 from appliance.db import Base, Instant
 from appliance.errors import Refused
-from appliance.fields import Name, Text, Whole, field
+from appliance.fields import Choice, Name, Text, Whole, field
 from appliance.resource import Resource, Upload
 
 # WAITING: a file or text is being made into a sound; FAILED: that did not work, and what was there before is still heard.
@@ -25,6 +25,9 @@ NOTHING, WAITING, READY, FAILED = "nothing", "waiting", "ready", "failed"
 STATES = {NOTHING: _l("no sound yet"), WAITING: _l("being prepared"), READY: _l("ready"), FAILED: _l("the new sound was not taken")}
 UPLOADED, SPOKEN, RECORDED = "file", "text", "phone"
 SOURCES = {UPLOADED: _l("uploaded file"), SPOKEN: _l("spoken from the text"), RECORDED: _l("recorded by telephone")}
+
+MALE, FEMALE = "male", "female"
+VOICES = {MALE: _l("man"), FEMALE: _l("woman")}  # what the synthesiser calls them stands in sound.py
 
 LONGEST_SECONDS = 600
 REASONS = {  # why a sound was not taken: words for whoever brought it
@@ -50,6 +53,9 @@ class AudioPrompt(Base):
         Text(1000, lines=True), _l("Text"), optional=True, default="", also="Texto voz TTS fala",
         help=_l("Spoken by the exchange's voice when there is no file. With a file it is a note of what is said in it."),
     )
+    voice: Mapped[str] = field(
+        Choice(VOICES), _l("Voice"), default=MALE, also="Voz de reprodução masculina feminina TTS", help=_l("Who speaks the text. Change it and listen: the sound is made again."),
+    )
     voice_speed: Mapped[int] = field(
         Whole(80, 300, _l("words/min")), _l("Speed of the voice"), default=150, also="Velocidade da voz",
         help=_l("How fast the exchange's voice speaks the text; 150 is an ordinary pace."),
@@ -63,7 +69,7 @@ class AudioPrompt(Base):
     waveform: Mapped[str] = mapped_column(SqlText, default="")       # peaks in hexadecimal, two signs each
     incoming: Mapped[str] = mapped_column(String(80), default="")    # a file of home/audio/incoming/, or text:DIGEST
     incoming_label: Mapped[str] = mapped_column(String(100), default="")
-    spoken: Mapped[str] = mapped_column(String(40), default="")      # the text and speed that `file` was spoken from
+    spoken: Mapped[str] = mapped_column(String(40), default="")      # the text, voice and speed that `file` was spoken from
 
     def check(self) -> None:
         """A text that is the sound is spoken again when it changes; it does not just go."""
@@ -87,8 +93,9 @@ class AudioPrompt(Base):
 
     @property
     def wanted(self) -> str:
-        """The text and speed as one word."""
-        return "text:" + hashlib.sha256(f"{self.voice_speed} {self.text}".encode()).hexdigest()[:32]
+        """The text, voice and speed as one word; of the first voice as it was when there was no other, so that nothing is spoken again for it."""
+        voice = "" if self.voice in (None, MALE) else f"{self.voice} "
+        return "text:" + hashlib.sha256(f"{voice}{self.voice_speed} {self.text}".encode()).hexdigest()[:32]
 
     @property
     def peaks(self) -> list[int]:
@@ -111,7 +118,7 @@ class AudioCall(Base):
 resource = Resource(
     AudioPrompt, word="audio_prompts", label=_l("Audio"), one=_l("audio"), new=_l("New audio"), key="name", group="telephony",
     icon="volume", columns=["name", "description", "text"], search=["name", "description", "text"],
-    tabs={_l("General"): ["name", "description", "text", "voice_speed"]},
+    tabs={_l("General"): ["name", "description", "text", "voice", "voice_speed"]},
     upload=Upload(intake.upload, ".wav,.mp3,audio/wav,audio/mpeg", help=_l(
         "WAV or MP3 of at most 10 minutes and 40 MB; made into what telephones play. It takes the place of what is heard now.")),
     empty=_l("The audio library holds what callers hear. Send a WAV or MP3, write a text to be spoken, or record by telephone."),

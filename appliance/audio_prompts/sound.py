@@ -6,13 +6,13 @@ One format is enough: turning it into a telephone's G.711 is a look-up in a tabl
 from pathlib import Path
 
 from appliance import audio
-from appliance.audio_prompts.model import LONGEST_SECONDS
+from appliance.audio_prompts.model import FEMALE, LONGEST_SECONDS, MALE
 from appliance.errors import Refused
 
 CONVERT_SECONDS, SPEAK_SECONDS = 60, 30
 LEAST_SECONDS = 0.2
 QUIETEST_PEAK = 1       # of 255, about -48 dBFS: what is never louder is silence
-VOICE = "pt-br"
+VOICES = {MALE: "pt-br", FEMALE: "pt-br+f2"}  # speech about 90 and 170 Hz high; both come with espeak-ng itself
 WAV, MP3 = "wav", "mp3"
 
 _WRITE = ["-t", "wav", "-r", "8000", "-c", "1", "-b", "16", "-e", "signed-integer"]
@@ -41,7 +41,7 @@ def convert(source: Path, target: Path) -> tuple[float, bytes]:
     return _made(target, "broken", *read, write, seconds=CONVERT_SECONDS)
 
 
-def speak(text: str, words_a_minute: int, target: Path, voice: str = VOICE) -> tuple[float, bytes]:
+def speak(text: str, words_a_minute: int, target: Path, voice: str = VOICES[MALE]) -> tuple[float, bytes]:
     """A text → `target`, in Portuguese unless another voice is named; seconds and peaks. The text goes in by stdin. Raises Unfit."""
     read = ["espeak-ng", "-v", voice, "-s", str(words_a_minute), "-p", "45", "-g", "2", "--stdin", "--stdout"]
     write = ["sox", "-q", "-t", "wav", "--ignore-length", "-", *_WRITE, str(target), *_TRIM, *_VOICE]

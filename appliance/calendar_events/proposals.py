@@ -1,8 +1,8 @@
 """Holidays of a year, to be taken over as events: those of the country and of the company's state, and the days many firms close (HRS-07)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import holidays
@@ -73,9 +73,25 @@ def _joined(days: dict[date, tuple[str, str]]) -> list[Holiday]:
 
 
 def _taken(found: list[Holiday]) -> list[Holiday]:
-    """With the event of each that was taken over: the one of its name."""
-    events = {row.name: row for row in db.session.scalars(select(CalendarEvent).where(CalendarEvent.name.in_([one.title for one in found])))}
-    return [Holiday(one.first, one.days, one.name, one.kind, events.get(one.title)) for one in found]
+    """With the event of each that was taken over: the one of its days. Its name follows the language of whoever took it over, and may have
+    been changed since."""
+    events = list(db.session.scalars(select(CalendarEvent).order_by(CalendarEvent.id)))
+    return [replace(one, event=next((row for row in events if _is_of(row, one)), None)) for one in found]
+
+
+def _is_of(row: CalendarEvent, one: Holiday) -> bool:
+    """Whether an event is a holiday's: it begins or ends with it and is not a day longer at its other end than it. One that returns every
+    year is asked in the holiday's year."""
+    begins, ends = row.period
+    first = datetime.combine(one.first, time())
+    last = first + timedelta(days=one.days)
+    if row.every_year:
+        try:
+            begins, ends = begins.replace(year=first.year), ends.replace(year=first.year + ends.year - begins.year)
+        except ValueError:  # 29 February, in a year without one
+            return False
+    day = timedelta(days=1)
+    return (begins == first and first < ends <= last + day) or (ends == last and first - day <= begins < last)
 
 
 def take(year: int, state: str, days: Collection[str], values: dict[str, Any], language: str = "pt_BR") -> list[CalendarEvent]:

@@ -114,6 +114,11 @@ class CallStep(Base):
 
     call: Mapped[Call] = relationship(back_populates="steps")
 
+    @property
+    def is_skipped(self) -> bool:
+        """A queue that was asked to help another one and could not: the caller never came to it."""
+        return self.kind == QUEUE and self.result.startswith("skipped ")
+
 
 # How a visit of a queue ended. Only a CLOSED one was never offered to the queue's members.
 ABANDONED, TIMEOUT, KEY, FULL, NO_AGENTS, NOT_TAKEN = "abandoned", "timeout", "key", "full", "no_agents", "not_taken"

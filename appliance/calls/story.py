@@ -38,7 +38,7 @@ RESULTS = {
     "answered": _l("answered"), "busy": _l("busy"), "no_answer": _l("not answered"), "elsewhere": _l("answered elsewhere"),
     "unavailable": _l("not reachable"), "failed": _l("failed"), "abandoned": _l("gave up"), "timeout": _l("time was over"),
     "key": _l("left by a key"), "empty": _l("nobody attends"), "full": _l("full"), "unparked": _l("fetched"), "giveup": _l("gave up"),
-    "swap": _l("transferred"),
+    "swap": _l("transferred"), "skipped empty": _l("nobody is free"), "skipped full": _l("full"), "skipped closed": _l("closed"),
 }  # fmt: skip
 # The notes of asterisk/dialplan/refuse.conf and leave.conf.
 REASONS = {
@@ -53,6 +53,8 @@ REASONS = {
     "outside the work shift": _l("the work shift of the extension's person is over"),
     "nothing rings": _l("nothing rings there"), "nothing parked": _l("nothing is parked there"),
     "feature not permitted": _l("the class of the extension does not permit it"), "extension locked": _l("the extension is locked"),
+    "too many wrong passwords": _l("too many wrong passwords were typed before"), "mailbox full": _l("the mailbox is full"),
+    "nobody for the parked call": _l("nobody was there for the parked call"),
     "wrong feature password": _l("the password was wrong three times"), "password could not be verified": _l("the password could not be checked"),
     "conference not open yet": _l("the conference was not open yet"), "conference is over": _l("the conference was over"),
 }  # fmt: skip
@@ -101,6 +103,8 @@ def _template(step: CallStep) -> str:
         return _("It goes on to the telephone %(number)s.")
     if step.kind == QUEUE and step.result in ("empty", "full") and step.at == step.ended_at:
         return _("Queue %(name)s does not take it: %(result)s.")
+    if step.kind == QUEUE and step.is_skipped:
+        return _("Queue %(name)s, which could help, is skipped: %(result)s.")
     if step.kind == TRANSFER and step.result == "blind":
         return _("%(who)s transferred the call to %(number)s without asking there.")
     if step.kind == REFUSAL and step.word == "blacklists":

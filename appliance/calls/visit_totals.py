@@ -33,6 +33,7 @@ class VisitColumns:
     overflowed_count: Mapped[int] = mapped_column(default=0)
     transferred_count: Mapped[int] = mapped_column(default=0)
     closed_count: Mapped[int] = mapped_column(default=0)
+    target_sum: Mapped[int] = mapped_column(Large, default=0)     # the percentages the queues of the offered ones wanted at that time
     wait_ms: Mapped[int] = mapped_column(Large, default=0)        # of all that were offered
     answered_wait_ms: Mapped[int] = mapped_column(Large, default=0)
     abandoned_wait_ms: Mapped[int] = mapped_column(Large, default=0)
@@ -67,7 +68,7 @@ class VisitHour(VisitColumns, Base):
 
 
 SUMS = ("received_count", "ivr_closed_count", "ivr_abandoned_count", "offered_count", "answered_count", "within_count", "abandoned_count",
-        "short_count", "overflowed_count", "transferred_count", "closed_count", "wait_ms", "answered_wait_ms", "abandoned_wait_ms",
+        "short_count", "overflowed_count", "transferred_count", "closed_count", "target_sum", "wait_ms", "answered_wait_ms", "abandoned_wait_ms",
         "talk_ms")  # fmt: skip
 LONGEST = ("longest_wait_ms", "longest_talk_ms")
 COLUMNS = (*SUMS, *LONGEST)
@@ -79,8 +80,9 @@ def _of_queue(visit: QueueVisit) -> list[int]:
     offered, answered, abandoned = visit.outcome != CLOSED, visit.outcome == ANSWERED, visit.outcome == ABANDONED
     wait = visit.wait_ms if offered else 0
     return [0, 0, 0, int(offered), int(answered), int(visit.is_within), int(abandoned), int(visit.is_short),
-            int(offered and visit.next_word != ""), int(visit.is_transferred), int(not offered), wait, wait * answered, wait * abandoned,
-            visit.talk_ms, wait * answered, visit.talk_ms]  # fmt: skip
+            int(offered and visit.next_word != ""), int(visit.is_transferred), int(not offered),
+            visit.target_percent * offered, wait, wait * answered, wait * abandoned, visit.talk_ms,
+            wait * answered, visit.talk_ms]  # fmt: skip
 
 
 def _of_ivr(visit: IvrVisit) -> list[int]:
@@ -97,6 +99,7 @@ def queue_sums() -> dict[str, Any]:
     }
     found: dict[str, Any] = {name: func.sum(case((condition, 1), else_=0)) for name, condition in counted.items()}
     found |= {
+        "target_sum": func.sum(case((offered, visit.target_percent), else_=0)),
         "wait_ms": func.sum(case((offered, visit.wait_ms), else_=0)), "answered_wait_ms": func.sum(case((answered, visit.wait_ms), else_=0)),
         "abandoned_wait_ms": func.sum(case((abandoned, visit.wait_ms), else_=0)), "talk_ms": func.sum(visit.talk_ms),
         "longest_wait_ms": func.max(case((answered, visit.wait_ms), else_=0)), "longest_talk_ms": func.max(visit.talk_ms),

@@ -166,7 +166,7 @@ def _turned_away(talk: Conversation, at: float, line: Line, told: list[Placed], 
     visit = Found(line.uniqueid, row_id, at, max(at, left), NOT_TAKEN)
     if onward:
         visit.next = row_of(onward[1])[:2]
-    said = next((NEVER_IN[_status(one)] for _at, one in told if one.event == "BENTEVI_QUEUE" and _status(one) in NEVER_IN), "")
+    said = next((NEVER_IN[_status(one, row_id)] for _at, one in told if one.event == "BENTEVI_QUEUE" and _status(one, row_id) in NEVER_IN), "")
     joined_nobody = any(one.uniqueid == line.uniqueid and queue_of(one.queue) == row_id for _at, one in talk.told("JOINEMPTY", kind=QUEUE))
     if any(one.event == "BENTEVI_CLOSED" and row_of(one)[2:4] == door for _at, one in told):
         visit.outcome = CLOSED
@@ -177,9 +177,11 @@ def _turned_away(talk: Conversation, at: float, line: Line, told: list[Placed], 
     return visit
 
 
-def _status(line: Line) -> str:
-    """The reason of “12 full”."""
-    return str(line.extra.get("extra", "")).partition(" ")[2]
+def _status(line: Line, queue_id: int) -> str:
+    """The reason of “12 full” for queue 12; "" for a line about another queue. A queue that helps and was passed over (“13 skipped empty”)
+    has no visit: nobody came to it."""
+    row_id, _space, reason = str(line.extra.get("extra", "")).partition(" ")
+    return reason if row_id == str(queue_id) else ""
 
 
 # -------------------------------------------------------------------------------------------------------- times and places

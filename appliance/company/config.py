@@ -1,14 +1,12 @@
 """What holds for the whole exchange → emergency numbers, overflow rules, number formats."""
 
-from appliance.company.model import SEQUENCE, Company
+from appliance.company import protocol
+from appliance.company.model import Company
 from appliance.db import db
 from appliance.dialing_profiles.config import context
 from appliance.resource import SINGLE_ID
 from appliance.telephony.render import render
 from appliance.trunks.config import trunks
-
-_MARKS = {"year": "%Y", "short_year": "%y", "month": "%m", "day": "%d", SEQUENCE: SEQUENCE}
-_PERIODS = {"daily": "%Y%m%d", "monthly": "%Y%m", "yearly": "%Y", "never": "ever"}  # what one count lasts for
 
 
 def current() -> Company:
@@ -24,6 +22,6 @@ def extensions_conf() -> str:
         trunks=[{"id": trunk.id} for trunk in trunks() if trunk.enabled], overflow_routes=context(company.overflow_profile_id),
         overflow_international="yes" if company.overflow_international else "no",
         overflow_calls_per_day=company.overflow_calls_per_day, timezone=company.timezone, country_code=company.country_code,
-        area_code=company.area_code, protocol_parts=[_MARKS.get(part, part) for part in company.protocol_format or ()],
-        protocol_digits=company.protocol_digits, protocol_period=_PERIODS[company.protocol_restart],
+        area_code=company.area_code, protocol_parts=[protocol.MARKS.get(part, part) for part in company.protocol_format or ()],
+        protocol_digits=company.protocol_digits, protocol_keys=protocol.keys(company),
     )

@@ -23,7 +23,7 @@ PROTOCOL_PARTS = {
 }
 NEVER = "never"
 RESTARTS = {"daily": _l("every day"), "monthly": _l("every month"), "yearly": _l("every year"), NEVER: _l("never")}
-_TOLD_BY = {"daily": ("year", "month", "day"), "monthly": ("year", "month"), "yearly": ("year",), NEVER: ()}  # what tells one count from the next
+TOLD_BY = {"daily": ("year", "month", "day"), "monthly": ("year", "month"), "yearly": ("year",), NEVER: ()}  # what tells one count from the next
 
 EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
 
@@ -147,7 +147,7 @@ class Company(Base):
             return
         if SEQUENCE not in parts:
             raise Refused(_("Without the sequence two calls would bear the same number. Add it."), field="protocol_format")
-        lacking = [PROTOCOL_PARTS[part] for part in _TOLD_BY[self.protocol_restart] if part not in parts]
+        lacking = [PROTOCOL_PARTS[part] for part in TOLD_BY[self.protocol_restart] if part not in parts]
         if lacking:
             raise Refused(_("A sequence that begins again like this needs in the number: %(parts)s. Else numbers would come twice.",
                             parts=", ".join(map(str, lacking))), field="protocol_format")

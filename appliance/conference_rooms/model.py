@@ -4,7 +4,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Mapped, mapped_column
 
+from appliance import changes
 from appliance.db import Base
+from appliance.errors import Refused
 from appliance.fields import Boolean, Choice, DialNumber, Name, Reader, Secret, field
 from appliance.resource import Resource
 
@@ -40,15 +42,22 @@ class ConferenceRoom(Base):
     name: Mapped[str] = field(Name(40), _l("Name"), help=_l("How the room is called in reports and lists."))
     pin: Mapped[str | None] = field(
         Pin(), _l("PIN"), optional=True, also="Usar PIN Senha",
-        help=_l("Digits asked before somebody is let in. Empty: nobody is asked."),
+        help=_l("Digits asked before somebody is let in, when “Ask the PIN” is on."),
     )
     use_pin: Mapped[bool] = field(
-        Boolean(), _l("Ask the PIN"), default=True, also="Usar PIN", help=_l("Off: nobody is asked, and the PIN is kept for later."),
+        Boolean(), _l("Ask the PIN"), default=True, also="Usar PIN",
+        help=_l("On: whoever enters types the PIN. Off: nobody is asked, and the PIN is kept for later."),
     )
     recording: Mapped[str] = field(
         Choice(RECORDINGS), _l("Record"), default=NONE, also="Gravar",
         help=_l("Keeps what is heard in the room, one recording for each person in it."),
     )
+
+    def check(self) -> None:
+        """A room that is to ask has something to ask for. A site file holds no secrets: a room that comes with one lets nobody in until its
+        PIN is written (conference_rooms.extensions.conf.j2)."""
+        if self.use_pin and not self.pin and not changes.is_site_file():
+            raise Refused(_("Write the PIN that is to be asked, or turn “Ask the PIN” off."), field="pin")
 
     def numbers(self) -> list[str]:
         """What it occupies in the numbering."""

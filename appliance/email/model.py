@@ -53,6 +53,10 @@ class Email(Base):
             raise Refused(_("Write the sender's address."), field="sender")
         if self.username and self.security == PLAIN and self.server not in ("127.0.0.1", "localhost"):
             raise Refused(_("A password is never sent without encryption. Choose STARTTLS or TLS."), field="security")
+        for name, text in (("username", self.username), ("password", self.password or "")):
+            if not text.isascii():
+                raise Refused(_("User name and password of the mail server are sent without accents or signs of other alphabets: change them there "
+                                "and here."), field=name)
 
 
 def current() -> Email:

@@ -48,6 +48,9 @@ def send(made: EmailMessage) -> None:
         raise Refused(_("The mail server refuses user name and password (%(code)s).", code=why.smtp_code)) from None
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as why:
         _refused(why)
+    except UnicodeError:  # smtplib speaks ASCII when it logs in
+        raise Refused(_("User name and password of the mail server are sent without accents or signs of other alphabets: change them there "
+                        "and here.")) from None
     except smtplib.SMTPNotSupportedError:
         raise Refused(_("The mail server does not offer what is chosen under Security, or no login.")) from None
     except ssl.SSLError as why:

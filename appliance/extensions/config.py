@@ -79,6 +79,15 @@ def extensions_conf(only: Only = None) -> str:
     return render("extensions.extensions.conf.j2", extensions=_facts(only))
 
 
+def transfers_conf() -> str:
+    """The extensions whose class has the lock or hours for calls."""
+    query = select(Extension.id, Extension.number, ExtensionClass.id.label("class_id"), ExtensionClass.lock, ExtensionClass.call_time_window).join(
+        ExtensionClass, ExtensionClass.id == Extension.extension_class_id).order_by(Extension.number)
+    found = [SimpleNamespace(word="extensions", id=row.id, number=row.number, lock=row.lock, window=row.class_id if row.call_time_window else "")
+             for row in db.session.execute(query) if row.lock or row.call_time_window]
+    return render("extensions.transfers.extensions.conf.j2", extensions=found)
+
+
 def call_variables(extension_id: int) -> tuple[str, dict[str, str]]:
     """The number of an extension and the variables its endpoint gives every call, for a call made in its place."""
     (facts,) = _facts({extension_id})

@@ -1,5 +1,6 @@
 """IVRs → contexts of the dialplan."""
 
+from math import ceil
 from types import SimpleNamespace
 
 from sqlalchemy import select
@@ -38,4 +39,4 @@ def _shown(row: Ivr, withheld: set[int]) -> SimpleNamespace:
 def _whole_seconds(prompt_id: int | None) -> int:
     """How long a sound lasts, rounded up: ReadExten counts from where it begins to play, in whole seconds."""
     row = db.session.get(AudioPrompt, prompt_id) if prompt_id else None
-    return int(row.seconds or 0) + 1 if row and row.file else 0
+    return ceil(row.seconds or 0) if row and row.file else 0

@@ -6,10 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from appliance import changes
 from appliance import db as ground
+from appliance.calls.model import Call
 from appliance.calls.parties import here
 from appliance.db import db
 from appliance.errors import Refused
@@ -45,9 +46,21 @@ def _day(name: str, text: str) -> date:
         raise Refused(_("Write a day as 2026-11-20."), field=name) from why
 
 
-def page(asked: Mapping[str, str], limit: int, before: int = 0) -> tuple[list[MissedCall], int, bool]:
+def within(scope: frozenset[int] | None) -> list[Any]:
+    """Only calls of these cost centres, at one end or the other, as in every report (USR-18); None: all."""
+    if scope is None:
+        return []
+    return [MissedCall.call_id.in_(select(Call.id).where(or_(Call.from_cost_centre_id.in_(scope), Call.to_cost_centre_id.in_(scope))))]
+
+
+def found(row_id: int, scope: frozenset[int] | None) -> MissedCall | None:
+    """A line, for somebody who may see its call."""
+    return db.session.scalar(select(MissedCall).where(MissedCall.id == row_id, *within(scope)))
+
+
+def page(asked: Mapping[str, str], limit: int, before: int = 0, scope: frozenset[int] | None = None) -> tuple[list[MissedCall], int, bool]:
     """(newest first, how many in all, whether there are older ones); `before` is the last row of the page before. Raises Refused."""
-    where = conditions(asked)
+    where = [*conditions(asked), *within(scope)]
     count = db.session.scalar(select(func.count()).select_from(MissedCall).where(*where)) or 0
     query = select(MissedCall).where(*where).order_by(MissedCall.at.desc(), MissedCall.id.desc()).limit(limit + 1)
     last = db.session.get(MissedCall, before) if before else None
@@ -55,11 +68,6 @@ def page(asked: Mapping[str, str], limit: int, before: int = 0) -> tuple[list[Mi
         query = query.where((MissedCall.at < last.at) | ((MissedCall.at == last.at) & (MissedCall.id < last.id)))
     rows = list(db.session.scalars(query))
     return rows[:limit], count, len(rows) > limit
-
-
-def open_count() -> int:
-    """How many wait for somebody to call back."""
-    return db.session.scalar(select(func.count()).select_from(MissedCall).where(MissedCall.state == OPEN)) or 0
 
 
 def close(row: MissedCall, note: str) -> None:

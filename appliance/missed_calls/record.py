@@ -14,7 +14,9 @@ from appliance.calls.model import (
     INTERNAL,
     OUTBOUND,
     QUEUE,
+    REFUSAL,
     REFUSED,
+    ROUTE,
     Call,
     CallStep,
 )
@@ -76,12 +78,17 @@ def _put(row: MissedCall, call: Call, reason: str, queue: CallStep | None) -> No
 def why(call: Call, steps: list[CallStep]) -> tuple[str, CallStep | None]:
     """(reason, step of the last queue) of a caller nobody answered; "" for one who was, or who was turned away on purpose.
 
-    A message in a mailbox is no answer: somebody still has to call back.
+    A message in a mailbox is no answer: somebody still has to call back. Nor is a refusal on the way to where a queue, the hours or a route
+    sent the caller (no profile for overflows, too many destinations). Who is on a blacklist, or never came further than the door, has no line.
     """
-    queues = [step for step in steps if step.kind == QUEUE]
+    queues = [step for step in steps if step.kind == QUEUE and not step.is_skipped]
     closed = [step for step in steps if step.kind == CLOSED]
     is_caller = call.direction == INBOUND or (call.direction == INTERNAL and bool(queues or closed))
-    if not is_caller or call.state == REFUSED or any(step.kind == ANSWER for step in steps):
+    if not is_caller or any(step.kind == ANSWER or (step.kind == REFUSAL and step.word == "blacklists") for step in steps):
+        return "", None
+    if any(step.result == ANSWERED for step in queues):
+        return "", None  # a member took it and hung up at once: too short for a talk, yet nobody gave up
+    if call.state == REFUSED and not any(step.kind in (ROUTE, DESTINATION, QUEUE, CLOSED) for step in steps):
         return "", None
     to_mailbox = any(step.kind == DESTINATION and step.word.startswith("voicemail") for step in steps)
     if call.state == ANSWERED and not (queues or closed or to_mailbox):

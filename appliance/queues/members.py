@@ -120,30 +120,42 @@ def _sections(asterisk: ami.Connection) -> list[Section]:
 
 
 def _bring(asterisk: ami.Connection, section: Section, wanted: list[Member]) -> None:
-    """One section to what it should be; a list is taken apart from the first place on that differs."""
+    """One section to what it should be. Who stays where he is, is not touched: taken out and put in again he would lose his wrap-up time and
+    his counts. Members come before others go, so that those who wait never find nobody there meanwhile."""
     def tell(action: str, member: Member, **more: Any) -> None:
         asterisk.ask({"Action": action, "Queue": section.name, "Interface": member.interface, **more})
 
     have = {member.interface: member for member in section.members}
-    same = {member.interface for member in wanted if member.interface in have and have[member.interface].name == member.name}
-    if section.is_in_order:
-        kept = 0
-        places = [(one.interface, one.name) for one in section.members]
-        while kept < min(len(wanted), len(places)) and (wanted[kept].interface, wanted[kept].name) == places[kept]:
-            kept += 1
-        same = {member.interface for member in wanted[:kept]}
-    for member in section.members:
-        if member.interface not in same:
-            tell("QueueRemove", member)
+    staying = _staying(section, wanted)
     for member in wanted:
-        if member.interface not in same:
+        if member.interface not in staying:
+            if member.interface in have:
+                tell("QueueRemove", have.pop(member.interface))
             tell("QueueAdd", member, Penalty=member.penalty, Paused="yes" if member.paused else "no", MemberName=member.name,
                  StateInterface=member.device)  # fmt: skip
         else:
-            if have[member.interface].penalty != member.penalty:
+            old = have.pop(member.interface)
+            if old.penalty != member.penalty:
                 tell("QueuePenalty", member, Penalty=member.penalty)
-            if have[member.interface].paused != member.paused:
+            if old.paused != member.paused:
                 tell("QueuePause", member, Paused="true" if member.paused else "false")
+    for member in have.values():
+        tell("QueueRemove", member)
+
+
+def _staying(section: Section, wanted: list[Member]) -> set[str]:
+    """The interfaces of those who need not be taken out. A list only grows at its end, so of one these are the members that, when all
+    others are gone, are the beginning of the list that is wanted."""
+    if not section.is_in_order:
+        names = {member.interface: member.name for member in section.members}
+        return {member.interface for member in wanted if names.get(member.interface) == member.name}
+    staying: set[str] = set()
+    for member in section.members:
+        if len(staying) < len(wanted):
+            next_one = wanted[len(staying)]
+            if (member.interface, member.name) == (next_one.interface, next_one.name):
+                staying.add(member.interface)
+    return staying
 
 
 # ------------------------------------------------------------------------------------------ what a person asks for, at once
@@ -159,12 +171,15 @@ def change(row: Queue, extension: str, **values: Any) -> bool:
     return resource.update(row, {"members": lines})
 
 
-def join(row: Queue, extension: str, penalty: int = 0) -> bool:
-    """Put an extension in as the last member. False when it is one already. Raises Refused when there is no such extension."""
+def join(row: Queue, extension: str, **values: Any) -> bool:
+    """Put an extension in as the last member, with penalty and paused as given. False when it is one already.
+
+    Raises Refused when there is no such extension, and for a value that is none.
+    """
     lines = resource.show(row)["members"]
     if any(one["extension"] == extension for one in lines):
         return False
-    return resource.update(row, {"members": [*lines, {"extension": extension, "penalty": penalty}]})
+    return resource.update(row, {"members": [*lines, {"extension": extension, **values}]})
 
 
 def leave(row: Queue, extension: str) -> bool:

@@ -110,8 +110,8 @@ class Queue(Base):
     )
     overflow_queues: Mapped[list[int]] = field(
         References("queues"), _l("Queues that help"), optional=True, default=list, also="Transbordo grupos ordem",
-        help=_l("When nobody is available or this queue is closed, the call goes to the first of these that is open and has somebody; only then to "
-                "the overflow."),
+        help=_l("When nobody is available or this queue is closed, the call goes to the first of these that is open and has somebody free. When "
+                "none has, the overflow of this queue decides, or its hours when it is closed; without an overflow the caller waits here."),
     )
     moh_class_id: Mapped[int | None] = field(
         Reference("moh_classes"), _l("Music on hold"), name="moh_class", optional=True, also="Música de espera",
@@ -129,7 +129,9 @@ class Queue(Base):
         Boolean(), _l("Announce the position"), default=False, also="Posição na fila", help=_l("Which place in the queue the caller has."),
     )
     announce_seconds: Mapped[int] = field(
-        Seconds(15, 3600), _l("Announce every"), default=60, also="Frequência", help=_l("How often wait and position are announced."),
+        Seconds(15, 3600), _l("Announce every"), default=60, also="Frequência", help=_l(
+            "How often wait and position are announced. Telephones that ring are not interrupted: with a strategy that rings one member after the "
+            "other it is said between two of them, so at the soonest after each ring time."),
     )
     periodic_announcement: Mapped[bool] = field(
         Boolean(), _l("Periodic announcement"), default=False, also="Periódico", help=_l("A sound that callers hear again and again while they wait."),
@@ -140,7 +142,8 @@ class Queue(Base):
     )
     periodic_seconds: Mapped[int] = field(
         Seconds(10, 3600), _l("Repeat it every"), default=60, also="Frequência",
-        help=_l("Seconds from one to the next, the first after so many."),
+        help=_l("Seconds from one to the next, the first after so many. With a strategy that rings one member after the other it is heard between "
+                "two of them, so at the soonest after each ring time."),
     )
     recording: Mapped[bool] = field(
         Boolean(), _l("Record calls"), default=False, also="Gravar Ligações",

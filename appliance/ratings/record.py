@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert
 
-from appliance.calls.model import ANSWER, QUEUE, RATING, Call
+from appliance.calls.model import ANSWER, ANSWERED, QUEUE, RATING, Call
 from appliance.db import db
 from appliance.ratings.model import RatingScore
 
@@ -23,15 +23,18 @@ def keep(calls: Iterable[tuple[int, str, Call]]) -> None:
 
 
 def scores(call_id: int, protocol: str, call: Call) -> list[dict[str, Any]]:
-    """A row for each rating that was asked; whom it speaks of is the queue entered and the extension that answered last before."""
+    """A row for each rating that was asked; whom it speaks of is who answered last before: the queue that was entered last, unless nobody there
+    took the call, and the extension, unless it was a telephone outside."""
     found: list[dict[str, Any]] = []
-    queue: dict[str, Any] = {"queue_id": None, "queue": ""}
-    extension: dict[str, Any] = {"extension_id": None, "extension": "", "extension_name": ""}
+    no_queue: dict[str, Any] = {"queue_id": None, "queue": ""}
+    nobody: dict[str, Any] = {"extension_id": None, "extension": "", "extension_name": ""}
+    queue, extension = no_queue, nobody
     for step in call.steps:
         if step.kind == QUEUE:
-            queue = {"queue_id": step.row_id, "queue": step.name}
-        elif step.kind == ANSWER and step.word == "extensions":
-            extension = {"extension_id": step.row_id, "extension": step.number, "extension_name": step.name}
+            queue = {"queue_id": step.row_id, "queue": step.name} if step.result == ANSWERED else no_queue
+        elif step.kind == ANSWER:
+            is_inside = step.word == "extensions"
+            extension = {"extension_id": step.row_id, "extension": step.number, "extension_name": step.name} if is_inside else nobody
         elif step.kind == RATING:
             found.append({"call_id": call_id, "at": step.at, "protocol": protocol, "customer": call.from_number, "rating_id": step.row_id,
                           "rating": step.name, **queue, **extension, "score": int(step.result) if step.result.isdigit() else None})

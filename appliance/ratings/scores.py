@@ -83,11 +83,12 @@ def page(wanted: Wanted, limit: int, older_than: Cursor | None = None) -> list[R
 
 
 def averages(wanted: Wanted) -> list[Average]:
-    """Of each rating in the search, in order of name."""
+    """Of each rating in the search, in order of name: today's, or that of its scores when it was deleted."""
     score = RatingScore.score
     query: Any = select(RatingScore.rating_id, func.max(RatingScore.rating), func.count(), func.count(score), func.sum(score), func.min(score), func.max(score))
     found = db.session.execute(_narrowed(query, wanted).group_by(RatingScore.rating_id)).all()
-    made = [Average(name, asked, given, int(total) / given if given else None, low, high) for _id, name, asked, given, total, low, high in found]
+    today = {row_id: name for row_id, name in db.session.execute(select(Rating.id, Rating.name))}
+    made = [Average(today.get(rating_id, name), asked, given, int(total) / given if given else None, low, high) for rating_id, name, asked, given, total, low, high in found]
     return sorted(made, key=lambda one: one.rating)
 
 

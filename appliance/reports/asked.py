@@ -4,7 +4,7 @@ The same texts come from the address bar, the API and a stored report, so all of
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from appliance.users.model import User
 MOST_YEARS = 10
 YEARS = (2000, 2099)
 MOST_LETTERS = 40
+MOST_ROWS = 500  # queues, IVRs or agents named in one search
 PARTIAL, EXACT = "partial", "exact"
 MATCHES = {PARTIAL: _l("contains"), EXACT: _l("is exactly")}
 AND, OR = "and", "or"
@@ -248,6 +249,15 @@ class Reading:
         return found.id if found else None
 
 
+    def ids(self, name: str) -> tuple[int, ...]:
+        """Rows by their ids, `3,5`. One that was deleted is asked like any other: its calls are still there."""
+        text = self.values.get(name, "")
+        if text and not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9})*", text, re.ASCII):
+            self.wrong(name, _("“%(value)s” is none of the choices.", value=short(text)))
+            return ()
+        return tuple(sorted({int(part) for part in text.split(",")}))[:MOST_ROWS] if text else ()
+
+
 def held(dialled: str, country: str, area: str) -> tuple[str, ...]:
     """Every way rows may hold a number that was typed whole: with country code, without, and as it was typed.
 
@@ -284,6 +294,13 @@ def short(text: str) -> str:
     """Of what somebody typed as much as a message can hold, without what no screen can show."""
     clean = "".join(letter if letter.isprintable() else "�" for letter in text.strip())
     return clean if len(clean) <= MOST_LETTERS else f"{clean[:MOST_LETTERS]}…"
+
+
+def joined(typed: Any, names: Iterable[str]) -> dict[str, str]:
+    """The filters of these names in an address, without what is empty; several boxes of one name become `3,5`."""
+    every = typed.getlist if hasattr(typed, "getlist") else lambda name: [typed[name]] if name in typed else []
+    found = {name: ",".join(text for text in map(str.strip, map(str, every(name))) if text) for name in names}
+    return {name: text for name, text in found.items() if text}
 
 
 def values(asked: Mapping[str, str]) -> dict[str, str]:

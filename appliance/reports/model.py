@@ -19,9 +19,9 @@ from appliance.users.model import User
 
 PDF, PDF_SUMMARY, XLSX = "pdf", "pdf_summary", "xlsx"
 FORMATS = {PDF: _l("PDF"), PDF_SUMMARY: _l("PDF summary"), XLSX: _l("XLSX")}
-CALLS, QUEUES, IVRS = "calls", "queue_reports", "ivr_reports"
-WHATS = {CALLS: _l("Calls"), QUEUES: _l("Queues"), IVRS: _l("IVRs")}
-FILE_NAMES = {CALLS: "ligacoes", QUEUES: "filas", IVRS: "uras"}
+CALLS, QUEUES, IVRS, OUT_OF_HOURS = "calls", "queue_reports", "ivr_reports", "out_of_hours"
+WHATS = {CALLS: _l("Calls"), QUEUES: _l("Queues"), IVRS: _l("IVRs"), OUT_OF_HOURS: _l("Out of hours")}
+FILE_NAMES = {CALLS: "ligacoes", QUEUES: "filas", IVRS: "uras", OUT_OF_HOURS: "fora-do-horario"}
 ENDINGS = {PDF: "pdf", PDF_SUMMARY: "pdf", XLSX: "xlsx"}
 WAITING, RUNNING, READY, FAILED, CANCELLED = "waiting", "running", "ready", "failed", "cancelled"
 STATES = {WAITING: _l("waiting"), RUNNING: _l("being made"), READY: _l("is ready"), FAILED: _l("failed"), CANCELLED: _l("cancelled")}

@@ -17,7 +17,6 @@ from sqlalchemy import func, or_, select
 
 from appliance.calls import visit_totals
 from appliance.calls.model import IvrVisit, QueueVisit
-from appliance.calls.visit_rows import PERCENT, known_of
 from appliance.calls.visit_totals import LONGEST, SUMS, VisitHour, VisitTotal
 from appliance.calls.words import party
 from appliance.db import db
@@ -46,6 +45,7 @@ class Figures:
     overflowed_count: int = 0
     transferred_count: int = 0
     closed_count: int = 0
+    target_sum: int = 0
     wait_ms: int = 0
     answered_wait_ms: int = 0
     abandoned_wait_ms: int = 0
@@ -72,6 +72,11 @@ class Figures:
     def service_level_percent(self) -> float | None:
         """DSH-04, REP-27: answered within the target / offered."""
         return _percent(self.within_count, self.offered_count)
+
+    @property
+    def target_percent(self) -> float | None:
+        """What the queues wanted when the calls came (QUE-28): of calls that came under several targets, their mean."""
+        return _tenth(self.target_sum, self.offered_count)
 
     @property
     def answered_percent(self) -> float | None:
@@ -121,7 +126,12 @@ class Figures:
 
 def _percent(part: int, whole: int) -> float | None:
     """One decimal, half up; None of nothing."""
-    return (2000 * part + whole) // (2 * whole) / 10 if whole > 0 else None
+    return _tenth(100 * part, whole)
+
+
+def _tenth(total: int, count: int) -> float | None:
+    """The mean, with one decimal, half up; None of nothing."""
+    return (20 * total + count) // (2 * count) / 10 if count > 0 else None
 
 
 def _mean(total: int, count: int) -> int | None:
@@ -130,15 +140,20 @@ def _mean(total: int, count: int) -> int | None:
 
 @dataclass
 class Line:
-    """One row of a report. `target_percent`: below it the service level is shown as missed; None when the row has several."""
+    """One row of a report. Below its target the service level is shown as missed."""
 
     key: str
     label: str
     figures: Figures
-    target_percent: int | None = None
+
+    @property
+    def target_text(self) -> str:
+        """80, or 82,5."""
+        return f"{self.figures.target_percent or 0:.1f}".removesuffix(".0").replace(".", ",")
 
     def misses(self, percent: float | None) -> bool:
-        return percent is not None and self.target_percent is not None and percent < self.target_percent
+        target = self.figures.target_percent
+        return percent is not None and target is not None and percent < target
 
 
 COUNT, SHARE, TIME = "count", "percent", "time"
@@ -202,12 +217,7 @@ class Search:
         """The rows of the report in its order: by name, by time. Days and hours without a call are there too."""
         found = self._gathered()
         by = self.asked.by
-        lines = {BY_DAY: self._days, BY_HOUR: self._hours}[by](found) if by in (BY_DAY, BY_HOUR) else self._named(found)
-        if by != BY_QUEUE:
-            target = self._one_target()
-            for line in lines:
-                line.target_percent = target
-        return lines
+        return {BY_DAY: self._days, BY_HOUR: self._hours}[by](found) if by in (BY_DAY, BY_HOUR) else self._named(found)
 
     # ------------------------------------------------------------------------------------------------------- the database
 
@@ -303,24 +313,25 @@ class Search:
         if self.asked.what == QUEUES:
             found = {row_id: figures for row_id, figures in found.items() if row_id and (figures.offered_count or figures.closed_count)}
         kept = {row_id: figures for row_id, figures in found.items() if any(figures.sums())}
-        names, targets = {BY_QUEUE: self._queues, BY_IVR: self._ivrs, BY_AGENT: self._agents}[self.asked.by](kept)
-        lines = [Line(str(row_id), names.get(row_id) or _("(deleted)"), figures, targets.get(row_id)) for row_id, figures in kept.items() if row_id]
+        names = {BY_QUEUE: self._queues, BY_IVR: self._ivrs, BY_AGENT: self._agents}[self.asked.by](kept)
+        lines = [Line(str(row_id), names.get(row_id) or _("(deleted)"), figures) for row_id, figures in kept.items() if row_id]
         lines.sort(key=lambda line: (line.label.casefold(), int(line.key)))
         if 0 in kept:
             nothing = {BY_QUEUE: _("Without a queue"), BY_IVR: _("Without an IVR"), BY_AGENT: _("Answered by nobody")}[self.asked.by]
             lines.append(Line("", nothing, kept[0]))
         return lines
 
-    def _queues(self, ids: Iterable[int]) -> tuple[dict[int, str], dict[int, int]]:
-        rows = {row.id: row for row in db.session.scalars(select(Queue).where(Queue.id.in_(list(ids))))}
-        names = {row_id: row.name for row_id, row in rows.items()} | self._then(QueueVisit.queue, QueueVisit.queue_id, set(ids) - set(rows) - {0})
-        return names, {row_id: known_of(row).percent for row_id, row in rows.items()}
+    def _queues(self, ids: Iterable[int]) -> dict[int, str]:
+        return self._now_or_then(Queue, QueueVisit.queue, QueueVisit.queue_id, set(ids) - {0})
 
-    def _ivrs(self, ids: Iterable[int]) -> tuple[dict[int, str], dict[int, int]]:
-        names = {row_id: name for row_id, name in db.session.execute(select(Ivr.id, Ivr.name).where(Ivr.id.in_(list(ids))))}
-        return names | self._then(IvrVisit.ivr, IvrVisit.ivr_id, set(ids) - set(names) - {0}), {}
+    def _ivrs(self, ids: Iterable[int]) -> dict[int, str]:
+        return self._now_or_then(Ivr, IvrVisit.ivr, IvrVisit.ivr_id, set(ids) - {0})
 
-    def _agents(self, ids: Iterable[int]) -> tuple[dict[int, str], dict[int, int]]:
+    def _now_or_then(self, model: Any, name: Any, key: Any, ids: set[int]) -> dict[int, str]:
+        names = {row_id: text for row_id, text in db.session.execute(select(model.id, model.name).where(model.id.in_(ids)))}
+        return names | self._then(name, key, ids - set(names))
+
+    def _agents(self, ids: Iterable[int]) -> dict[int, str]:
         """As they were called when they answered last in the period."""
         names = {}
         for row_id in set(ids) - {0}:
@@ -328,7 +339,7 @@ class Search:
             newest = select(visit.member_name, visit.member_number).where(visit.extension_id == row_id, visit.started_at < self.asked.end)
             row = next(iter(self.run(newest.order_by(visit.started_at.desc()).limit(1))), None)
             names[row_id] = party(row[0], row[1]) if row else ""
-        return names, {}
+        return names
 
     def _then(self, name: Any, key: Any, ids: Iterable[int]) -> dict[int, str]:
         """Names of rows that are deleted, as their newest visit holds them."""
@@ -338,19 +349,13 @@ class Search:
             found[row_id] = _("%(name)s (deleted)", name=row[0]) if row and row[0] else ""
         return found
 
-    def _one_target(self) -> int | None:
-        """The percentage all queues of the search want, when they want the same."""
-        query = select(Queue).where(Queue.id.in_(self.asked.queues)) if self.asked.queues else select(Queue)
-        percents = {known_of(queue).percent for queue in db.session.scalars(query)} or {PERCENT}
-        return percents.pop() if len(percents) == 1 else None
 
-
-def total(lines: Sequence[Line], target_percent: int | None = None) -> Line:
+def total(lines: Sequence[Line]) -> Line:
     """The grand total of a report."""
     figures = Figures()
     for line in lines:
         figures.take(line.figures.sums())
-    return Line("total", _("Total"), figures, target_percent)
+    return Line("total", _("Total"), figures)
 
 
 def _whole_hours(start: datetime, end: datetime) -> tuple[datetime, datetime]:

@@ -19,7 +19,7 @@ from appliance.numbers import pretty
 from appliance.queues.model import Queue
 from appliance.reports import asked as asking
 from appliance.reports.asked import FIELDS as CALL_FIELDS
-from appliance.reports.asked import MATCHES, PARTIAL, Reading, short
+from appliance.reports.asked import MATCHES, MOST_ROWS, PARTIAL, Reading, short
 from appliance.reports.model import IVRS, QUEUES
 from appliance.users.model import User
 
@@ -37,7 +37,6 @@ FIELDS: dict[str, tuple[Any, Any]] = {  # filter → (label, what it means)
     "direction": CALL_FIELDS["direction"], "domain": CALL_FIELDS["domain"],
 }
 NAMES = (*FIELDS, "start_time", "end_time", "match", "by")
-MOST_ROWS = 500  # queues, IVRs or agents named in one search
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,6 @@ class _Visits(Reading):
             raise Refused(next(iter(self.messages.values())), messages=self.messages)
         return found
 
-    def ids(self, name: str) -> tuple[int, ...]:
-        """Rows by their ids, `3,5`. One that was deleted is asked like any other: its calls are still there."""
-        text = self.values.get(name, "")
-        if text and not re.fullmatch("[0-9]{1,9}(,[0-9]{1,9})*", text, re.ASCII):
-            self.wrong(name, _("“%(value)s” is none of the choices.", value=short(text)))
-            return ()
-        return tuple(sorted({int(part) for part in text.split(",")}))[:MOST_ROWS] if text else ()
-
     def agents(self) -> tuple[int, ...]:
         """Extensions by their numbers, `2001, 2002`."""
         numbers = [part for part in re.split(r"[\s,;]+", self.values.get("agents", "")) if part]
@@ -112,9 +103,7 @@ class _Visits(Reading):
 
 def values(typed: Any) -> dict[str, str]:
     """The filters of an address without what is empty or no filter; several boxes of one name become `3,5`."""
-    every = typed.getlist if hasattr(typed, "getlist") else lambda name: [typed[name]] if name in typed else []
-    found = {name: ",".join(text for text in map(str.strip, map(str, every(name))) if text) for name in NAMES}
-    return {name: text for name, text in found.items() if text}
+    return asking.joined(typed, NAMES)
 
 
 def stored(asked: VisitsAsked, typed: Mapping[str, str]) -> dict[str, str]:

@@ -20,9 +20,9 @@ def _boxes() -> list[SimpleNamespace]:
     return found
 
 
-def voicemail_conf() -> str:
-    """Every mailbox; its password is asked by us, so none stands here."""
-    return render("voicemail_boxes.voicemail.conf.j2", boxes=_boxes())
+def voicemail_conf(zone: str) -> str:
+    """Every mailbox; its password is asked by us, so none stands here. `zone` is the company's: dates are spoken by it."""
+    return render("voicemail_boxes.voicemail.conf.j2", boxes=_boxes(), zone=zone)
 
 
 def extensions_conf() -> str:

@@ -1,5 +1,6 @@
 """Time arithmetic: which minutes a range, an event and a shift hold, and how GotoIfTime is asked them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,6 +86,21 @@ def test_slots_of_an_event_are_its_days():
         Slot("18:00-23:59", monthdays="31", months="dec"), Slot("00:00-00:00", monthdays="1", months="jan")]
     assert dated_slots(clock(2028, 2, 28), clock(2028, 3, 1), False) == [Slot("00:00-23:59", monthdays="28-29", months="feb", year="2028")]
     assert dated_slots(clock(2026, 5, 4, 9, 30), clock(2026, 5, 4, 9, 31), False) == [Slot("09:30-09:30", monthdays="4", months="may", year="2026")]
+
+
+def test_an_event_of_every_year_has_the_29th_of_february_of_leap_years():
+    """HRS-07: when 28 February and 1 March are both inside, whatever year it was written in; not when it ends with February."""
+    def february(start, end):
+        return [(slot.times, slot.monthdays) for slot in dated_slots(start, end, True) if slot.months == "feb"]
+
+    whole = "00:00-23:59"
+    assert february(clock(2026, 2, 25), clock(2026, 3, 6)) == [(whole, "25-29")] == february(clock(2028, 2, 25), clock(2028, 3, 6))
+    assert february(clock(2026, 2, 28, 18), clock(2026, 3, 1, 8)) == [("18:00-23:59", "28"), (whole, "29")]
+    assert february(clock(2026, 2, 25), clock(2026, 3, 1)) == [(whole, "25-28")]
+    assert [slot.monthdays for slot in dated_slots(clock(2026, 2, 25), clock(2026, 3, 6), False)] == ["25-28", "1-5"], "of one year"
+    leap = dated_slots(clock(2026, 2, 25), clock(2026, 3, 6), True)
+    minutes = [clock(2028, 2, 24) + timedelta(minutes=number) for number in range(13 * 24 * 60)]
+    assert all(sum(_fits(replace(slot, year="2028"), one) for slot in leap) == (clock(2028, 2, 25) <= one < clock(2028, 3, 6)) for one in minutes)
 
 
 def test_every_minute_of_an_event_is_in_exactly_one_slot():

@@ -62,6 +62,20 @@ def test_starttls_and_a_certificate_nobody_vouches_for(app, tmp_path):
         assert not postbox.messages
 
 
+def test_an_accent_in_user_name_or_password_is_refused_in_words(carla):
+    """SYS-21: at the form, at the field; and of a row that has one already when it is used, as a refusal and no crash."""
+    for name, value in (("username", "ação"), ("password", "padaria-é-9")):
+        refused = carla.api("PATCH", "/api/v1/email", {"server": "127.0.0.1", "security": "none", "sender": "pabx@padaria.example", name: value})
+        assert refused.status_code == 422 and "acentos" in refused.text and name in refused.text
+    with Postbox(users={"pabx": PASSWORD}) as postbox:
+        server(postbox, username="pabx", password=PASSWORD)
+        TABLE["email"].get(SINGLE_ID).password = "padaria-é-9"
+        db.session.commit()
+        with pytest.raises(Refused, match="acentos"):
+            post.send(post.message("ana@padaria.example", "x", "y", "1"))
+        assert not postbox.messages
+
+
 def test_a_password_is_never_sent_in_clear_over_a_network(app):
     """SYS-21."""
     with pytest.raises(Refused) as why:

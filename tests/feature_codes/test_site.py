@@ -3,7 +3,9 @@
 import pytest
 
 from appliance import sitefile
+from appliance.conference_rooms import config as conference_rooms
 from appliance.db import db
+from appliance.errors import Refused
 from appliance.resource import SINGLE_ID, TABLE
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -51,3 +53,17 @@ def test_a_site_with_codes_mailboxes_and_conferences():
     text = sitefile.dump()
     assert "4821" not in text and pin not in text and "argon2" not in text and "feature_pin" not in text
     assert TABLE["feature_codes"].get(SINGLE_ID).directed_pickup == "*7"
+
+
+def test_a_room_that_is_to_ask_a_pin_has_one_or_is_open_to_nobody():
+    """FEA-22: without a PIN it is refused at the form; a site file, which may hold no secrets, brings it closed until the PIN is written."""
+    with pytest.raises(Refused) as why:
+        TABLE["conference_rooms"].create({"number": "4001", "name": "Aberta"})
+    assert "pin" in why.value.messages or why.value.field == "pin"
+    db.session.rollback()
+    load(SITE.replace('pin: "4821", ', ""))
+    (room,) = TABLE["conference_rooms"].rows()
+    assert "ConfBridge" not in conference_rooms.extensions_conf() and "Playback(conf-locked)" in conference_rooms.extensions_conf()
+    TABLE["conference_rooms"].update(room, {"pin": "4821"})
+    assert f"ConfBridge(room-{room.id},bentevi-room,room-{room.id})" in conference_rooms.extensions_conf()
+    assert "conf-locked" not in conference_rooms.extensions_conf()

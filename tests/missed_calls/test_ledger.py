@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from appliance import db as ground
-from appliance.calls.model import CLOSED, NO_ANSWER, OUTBOUND, QUEUE, REFUSED, CallStep
+from appliance.calls.model import CLOSED, DESTINATION, NO_ANSWER, OUTBOUND, QUEUE, REFUSAL, REFUSED, CallStep
 from appliance.db import db
 from appliance.missed_calls import record
 from appliance.missed_calls.model import MissedCall
-from tests.build import make_call, make_extension, make_internal_call, make_queue
+from tests.build import make_call, make_cost_centre, make_extension, make_internal_call, make_queue
 from tests.visitor import person, text_of
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -49,6 +49,7 @@ def test_who_was_answered_refused_or_called_out_has_no_line(app):
     """QUE-36: and a line goes when the conversation, built again, was answered."""
     assert missed(make_call(from_=CALLER, steps=True)) is None
     assert missed(unanswered(direction=OUTBOUND)) is None
+    assert missed(make_call(from_=CALLER), step(QUEUE, "answered")) is None, "however short it was"
     assert missed(make_call(from_=CALLER, state=REFUSED, steps=True)) is None
     ana, bruno = make_extension("1001"), make_extension("1002")
     assert missed(make_internal_call(ana, bruno, state=NO_ANSWER, steps=True)) is None
@@ -56,6 +57,28 @@ def test_who_was_answered_refused_or_called_out_has_no_line(app):
     assert missed(call)
     call.state = "answered"
     assert missed(call, step("answer", word="extensions")) is None
+
+
+@pytest.mark.parametrize("reason,steps", [
+    ("no_agents", [step(QUEUE, "empty"), step(REFUSAL, "no profile for overflows", word="")]),
+    ("timeout", [step(QUEUE, "timeout"), step(REFUSAL, "overflow abroad is closed", word="")]),
+    ("out_of_hours", [step(CLOSED, word="business_hours"), step(REFUSAL, "daily limit of overflow calls", word="")]),
+    ("unanswered", [step(DESTINATION, word="ivrs"), step(REFUSAL, "more than 20 destinations", word="")]),
+    ("", [step(DESTINATION, word="ivrs"), step(REFUSAL, "blacklist", word="blacklists")]),
+    ("", [step(REFUSAL, "no inbound route", word="")]),
+])
+def test_who_was_sent_on_and_refused_there_was_missed(app, reason, steps):
+    """QUE-36: the exchange could not send the call where the queue or the hours lead; a listed caller, and one who never came in, is none."""
+    row = missed(make_call(from_=CALLER, state=REFUSED, steps=True), *steps)
+    assert (row.reason if row else "") == reason
+
+
+def test_a_queue_that_was_only_asked_to_help_is_not_the_one_it_was_missed_in(app):
+    """QUE-20, QUE-36."""
+    asked = step(QUEUE, "skipped empty", row_id=8)
+    asked.name = "Ajuda"
+    row = missed(unanswered(), step(QUEUE, "empty"), asked)
+    assert (row.reason, row.queue, row.queue_id) == ("no_agents", "Suporte", 7)
 
 
 def test_an_internal_caller_who_gave_up_in_a_queue_is_called_back_inside(app):
@@ -132,3 +155,23 @@ def test_the_api_lists_pages_and_closes(carla, client):
     assert carla.api("PATCH", f"/api/v1/missed_calls/{rows[0].id}", {"note": "ok"}).status_code == 422
     davi = person(client, "davi.reis", modules=["now"])
     assert davi.get("/missed_calls").status_code == 403 and davi.get("/api/v1/missed_calls").status_code == 403
+
+
+def test_who_is_limited_to_cost_centres_sees_and_closes_only_their_calls(client):
+    """QUE-36, USR-18: on the page, by the API, and when a line is closed by its number, as in every other report."""
+    make_cost_centre("Loja")
+    ana, bruno = make_extension("2001", cost_centre="Loja"), make_extension("2002")
+    own, other = missed(unanswered(to=ana)), missed(unanswered(to=bruno, from_="5511988887777"))
+    own_id, other_id = own.id, other.id
+    davi = person(client, "davi.reis", modules=["missed_calls"], cost_centres=["Loja"])
+    text = davi.get("/missed_calls").text
+    assert f'data-missed="{own_id}"' in text and f'data-missed="{other_id}"' not in text
+    page = davi.get("/api/v1/missed_calls").json
+    assert ([row["id"] for row in page["rows"]], page["count"]) == ([own_id], 1)
+    assert davi.send(f"/missed_calls/{other_id}/close", {"note": "meu"}).status_code == 404
+    assert davi.api("PATCH", f"/api/v1/missed_calls/{other_id}", {"note": "meu"}).status_code == 404
+    db.session.refresh(other)
+    assert other.state == "open"
+    assert davi.api("PATCH", f"/api/v1/missed_calls/{own_id}", {"note": "meu"}).json["state"] == "closed"
+    davi.send(f"/missed_calls/{own_id}/close", {"note": "outra vez"})
+    assert len(person(client, "eva.reis", modules=["missed_calls"]).get("/api/v1/missed_calls").json["rows"]) == 2

@@ -100,11 +100,25 @@ def test_what_a_row_becomes_in_queues_conf(app):
     assert unordered in text and ordered in text and "member" not in text
     for line in ("timeout = 20", "wrapuptime = 7", "weight = 3", "autofill = no", "ringinuse = yes", "maxlen = 4", "servicelevel = 25",
                  "announce-position = yes", "announce-holdtime = no", "announce-frequency = 30", "periodic-announce = queue-periodic-announce",
-                 "periodic-announce-frequency = 20", "joinempty = paused,invalid,unavailable,unknown", "announce-to-first-user = yes",
+                 "periodic-announce-frequency = 20", "announce-to-first-user = yes",
                  "leavewhenempty = paused,invalid,unavailable,unknown", "musicclass = default"):  # fmt: skip
         assert f"\n{line}\n" in text, line
+    assert f"Gosub(bentevi-queue-available,s,1(queue-{row.id}-2,yes))" in config.extensions_conf("")
     change(row, ring_in_use=False, strategy="ring_all")
-    assert "joinempty = paused,invalid,unavailable,unknown,inuse\n" in config.queues_conf() and row.section == f"queue-{row.id}"
+    assert f"Gosub(bentevi-queue-available,s,1(queue-{row.id},no))" in config.extensions_conf("") and row.section == f"queue-{row.id}"
     change(row, overflow={})
     assert "\njoinempty = yes\n" in config.queues_conf() and "\nleavewhenempty = no\n" in config.queues_conf()
+    assert "bentevi-queue-available" not in config.extensions_conf(""), "who is sent nowhere waits, whoever is there"
     assert row.caller_id == "4830139018" and (row.service_level_percent, row.abandon_seconds) == (90, 4)
+
+
+@pytest.mark.parametrize("ring,announce,periodic,attempt", [
+    (15, 0, 0, 15), (15, 0, 20, 9), (60, 0, 20, 19), (15, 60, 0, 14), (120, 60, 10, 9), (5, 15, 0, 4), (15, 3600, 0, 15),
+])
+def test_attempts_end_when_an_announcement_is_due(app, ring, announce, periodic, attempt):
+    """QUE-14, QUE-15: where all ring; with one member after the other the ring time counts (QUE-10)."""
+    row = make_queue("2000", ring_timeout_seconds=ring, announce_position=bool(announce), announce_seconds=announce or 60,
+                     periodic_announcement=bool(periodic), periodic_seconds=periodic or 60)  # fmt: skip
+    assert f"\ntimeout = {attempt}\n" in config.queues_conf()
+    change(row, strategy="rotate")
+    assert f"\ntimeout = {ring}\n" in config.queues_conf()

@@ -48,6 +48,12 @@ def test_members_come_pause_and_go_by_the_api(carla, queue):
     assert answer.json["members"][1] == {"extension": "1002", "penalty": 3, "paused": False}
     assert carla.api("PATCH", f"{path}/1002", {"paused": True, "penalty": 1}).json["members"][1] == {
         "extension": "1002", "penalty": 1, "paused": True}
+    make_extension("1003")
+    for wrong in ({"penalty": 101}, {"penalty": "muito"}, {"penalty": None}, {"paused": "talvez"}):
+        refused = carla.api("POST", path, {"extension": "1003"} | wrong)
+        assert refused.status_code == 422 and f"members-2-{next(iter(wrong))}" in refused.json["fields"], wrong
+    assert carla.api("POST", path, {"extension": "1003", "paused": True}).json["members"][2] == {"extension": "1003", "penalty": 0, "paused": True}
+    assert len(carla.api("DELETE", f"{path}/1003").json["members"]) == 2
     assert carla.api("PATCH", f"{path}/1009", {"paused": True}).status_code == 422
     assert carla.api("PATCH", f"{path}/1002", {"penalty": 5000}).status_code == 422
     assert carla.api("DELETE", f"{path}/1002").json["members"] == [{"extension": "1001", "penalty": 0, "paused": False}]

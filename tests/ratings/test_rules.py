@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from appliance import db as ground
+from appliance import sitefile
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.ratings.model import RatingScore
@@ -50,6 +51,50 @@ def test_a_cycle_of_ratings_is_refused_when_it_is_saved():
             change(third, on_finish={"rating": target})
         db.session.rollback()
         assert why.value.field == "on_finish" and "Empresa" in str(why.value)
+
+
+def test_a_site_file_may_leave_out_what_becomes_of_the_call_afterwards():
+    """SVY-08: as on the form it ends then; written empty it is missing."""
+    sitefile.load("bentevi: 1\nratings: [{name: Atendente}]\n")
+    assert TABLE["ratings"].show(TABLE["ratings"].find("Atendente"))["on_finish"] == {"hangup": True}
+    with pytest.raises(sitefile.Mistakes, match="on_finish"):
+        sitefile.load("bentevi: 1\nratings: [{name: Produto, on_finish: ''}]\n")
+    db.session.rollback()
+
+
+def test_a_sheet_of_scores_gives_the_figures_reckoned_by_hand(carla, client):
+    """SVY-01, SVY-05, USR-18: zero is a score and “no score” is none; a rating that was deleted or renamed keeps its scores; by queue and by cost centre;
+    page, API and CSV say the same."""
+    make_cost_centre("Loja")
+    shop, other = make_extension("1001", cost_centre="Loja"), make_extension("1002")
+    zero_to_nine, gone = make("ratings", name="Zero a nove", min_score=0, max_score=9), make("ratings", name="Antiga")
+    sales, support = make("queues", name="Vendas", number="2500"), make("queues", name="Suporte", number="2501")
+    for score, queue, who in ((0, sales, shop), (0, sales, shop), (9, sales, other), (None, sales, other), (4, support, other), (None, None, shop)):
+        given(zero_to_nine, score, queue=queue, call=make_call(to=who))
+    given(gone, 1, queue=support, call=make_call(to=other))
+    given(gone, None, queue=support, call=make_call(to=other))
+    TABLE["ratings"].delete(gone)
+    db.session.commit()
+    change(zero_to_nine, name="Nota geral")
+    given(zero_to_nine, 7, queue=support, call=make_call(to=other))
+    day = {"start": (ground.now() - timedelta(days=2)).date().isoformat(), "end": (ground.now() + timedelta(days=1)).date().isoformat()}
+
+    def averages(visitor, **more):
+        found = visitor.get("/api/v1/rating_scores", query_string=day | more | {"limit": "100"}).json
+        rows = visitor.get("/rating_scores.csv", query_string=day | more).text.splitlines()[1:]
+        assert sorted(str(row["score"]) if row["score"] is not None else "" for row in found["rows"]) == sorted(line.rsplit(";", 1)[1] for line in rows)
+        return {one["rating"]: (one["asked"], one["given"], one["mean"]) for one in found["averages"]}
+
+    assert averages(carla) == {"Nota geral": (7, 5, 4.0), "Antiga": (2, 1, 1.0)}  # (0 + 0 + 9 + 4 + 7) / 5
+    assert averages(carla, queue=str(sales.id)) == {"Nota geral": (4, 3, 3.0)}   # (0 + 0 + 9) / 3
+    assert averages(carla, queue=str(support.id)) == {"Nota geral": (2, 2, 5.5), "Antiga": (2, 1, 1.0)}
+    assert averages(carla, answer="none") == {"Nota geral": (2, 0, None), "Antiga": (1, 0, None)}
+    page = text_of(carla.get("/rating_scores", query_string=day))
+    assert "4 Nota geral · 5 de 7 deram nota" in page and "1 Antiga · 1 de 2 deram nota" in page
+    assert "– Nota geral · 0 de 2 deram nota" in text_of(carla.get("/rating_scores", query_string=day | {"answer": "none"}))
+    shopkeeper = person(client, "bruno.lima", modules=["rating_scores"], cost_centres=["Loja"])
+    assert averages(shopkeeper) == {"Nota geral": (3, 2, 0.0)}
+    assert "0 Nota geral · 2 de 3 deram nota" in text_of(shopkeeper.get("/rating_scores", query_string=day))
 
 
 def test_a_queue_keeps_its_ratings_in_order_and_keeps_them_from_being_deleted():

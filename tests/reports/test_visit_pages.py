@@ -88,12 +88,30 @@ def test_both_formulas_of_the_service_level(fourteen, carla):
     assert [row["label"] for row in asked(carla, "queue_reports")["rows"]] == ["Comercial"]
 
 
-def test_a_reached_target_is_not_red(fourteen, carla):
-    """QUE-28: red below the percentage the queue wants, and only then."""
-    change(fourteen.sales, service_level_percent=50)
-    change(fourteen.support, service_level_percent=50)
-    page = carla.get("/queue_reports", query_string=DAY).text
-    assert "abaixo da meta" not in page
+@pytest.mark.database
+def test_the_target_is_the_one_of_the_time_of_the_call(place, carla):
+    """QUE-28: red below the percentage the queue wanted then, whatever it wants now, by name, day, hour and IVR; of a deleted queue too."""
+    change(place.sales, service_level_percent=50)
+    stored(*(answered(place, place.sales, place.Ana, wait, 60) for wait in (5, 30)))  # 50 %: reached
+    change(place.sales, service_level_percent=95)
+
+    def red(**filters):
+        return re.findall(r"abaixo da meta de ([0-9,]+) %", carla.get("/queue_reports", query_string=DAY | filters).text)
+
+    for by in ("queue", "day", "hour"):
+        assert red(by=by) == [], "what is wanted now says nothing about then"
+    change(place.support, service_level_percent=80)
+    stored(*(answered(place, place.support, place.Ana, wait, 60) for wait in (5, 30)))
+    change(place.support, service_level_percent=10)
+    assert set(red(by="queue")) == {"80"} and set(red(by="day")) == {"65"}, "of calls under several targets their mean"
+    assert set(red(by="day", number="9999")) == {"65"}, "from the visits themselves as from the sums"
+    rows = {row["label"]: row["target_percent"] for row in asked(carla, "queue_reports")["rows"]}
+    assert rows == {"Vendas": 50.0, "Suporte": 80.0}
+    from appliance.resource import TABLE
+
+    TABLE["queues"].delete(place.support)
+    db.session.commit()
+    assert set(red(by="queue")) == {"80"}
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from appliance import db as ground
 from appliance.db import db
 from appliance.follow_me import state
 from appliance.follow_me.model import FollowMe
 from appliance.resource import SINGLE_ID, TABLE
+from appliance.scheduled_conferences.model import Moment
 from tests.build import (
     change,
     company,
@@ -18,6 +21,7 @@ from tests.build import (
     make_inbound_route,
     make_outbound_route,
     make_profile,
+    make_queue,
     make_trunk,
     make_user,
 )
@@ -68,6 +72,26 @@ def test_calls_are_picked_up_in_the_group_and_by_extension(pbx, phone):
     assert told == [("arrived destination ring pickup answer end", "1003"), ("arrived destination ring pickup answer end", "1004")]
 
 
+def test_picking_up_an_extension_takes_no_call_of_a_longer_number(pbx, phone):
+    """FEA-10: *7100 takes what rings at 100; what rings at 1001, whose number begins alike, is left alone."""
+    rows = [make_extension(number) for number in ("100", "1001", "1002", "1003")]
+    pbx.apply()
+    short, long, b, c = map(phone, rows)
+    call = b.call("1001")
+    ringing = long.wait_ringing()
+    stranger = c.call("*7100")
+    assert stranger.hears_sound(), "it is told that nothing rings there"
+    assert stranger.wait_refused() == 403
+    assert ringing.state == "ringing"
+    other = long.call("100")
+    ringing_short = short.wait_ringing()
+    picker = c.call("*7100").wait_answered()
+    ringing_short.wait_ended()
+    assert other.talks_with(picker)
+    assert ringing.state == "ringing"
+    call.hang_up()
+
+
 def test_a_call_is_parked_taken_and_comes_back(pbx, phone, carrier):
     """FEA-11, FEA-12: the code says the place, another extension takes the call there, who is outside cannot; not taken in time it rings
     where it was parked from, with the place in the name."""
@@ -91,12 +115,117 @@ def test_a_call_is_parked_taken_and_comes_back(pbx, phone, carrier):
     taken = c.call("701").wait_answered()
     assert outside.talks_with(taken)
     taken.press("#72")  # who took it is an extension and may park it again
-    taken.wait_ended()
-    began = time.monotonic()
+    assert a.wire.comes_true(lambda: "PJSIP" in pbx.ask("parking show default"), 10)
+    parked_at = datetime.now(UTC)  # who parked it still hears the place
     back = c.wait_ringing(within_seconds=25)
-    assert time.monotonic() - began >= 8
+    assert 9 <= (back.logged.rang_at - parked_at).total_seconds() <= 11.5
     assert back.caller_name.startswith("P701") or back.caller_name.startswith("P702")
     assert back.answer().talks_with(outside)
+
+
+def test_a_parked_call_whose_parker_is_busy_or_away_waits_again(pbx, phone, carrier):
+    """FEA-12: it rang in vain where it was parked from, busy and then not registered: each time it waits in a place, with music and for
+    everybody to take; whoever parked it gets it at last, named with the place once."""
+    codes(parking_seconds=10)
+    rows = [make_extension(number) for number in ("1001", "1002")]
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"extension": "1001"}})
+    pbx.apply()
+    a, b = map(phone, rows)
+    outside = carrier.call("4830139018", caller="4899998888")
+    assert outside.talks_with(a.answer())
+    a.calls[-1].press("#72")
+    a.calls[-1].wait_ended()
+    a.wait_ringing(within_seconds=25).reject(486)
+    assert outside.hears_sound(within_seconds=5), "the music of a place"
+    a.unregister()
+    assert a.wire.comes_true(lambda: "Unavail" in pbx.ask("pjsip show endpoint 1001"), 10)
+    assert not a.rings(13), "nobody is there; it came back once meanwhile"
+    assert outside.state == "up" and outside.hears_sound(within_seconds=5)
+    a.register()
+    back = a.answer(within_seconds=30)
+    assert back.talks_with(outside)
+    assert re.fullmatch(r"P70[1-3] ?(4899998888)?", back.caller_name.strip()), back.caller_name
+    outside.hang_up()
+    assert outside.code == 200 and b.calls == []
+
+
+@pytest.mark.long
+def test_a_parked_call_that_comes_back_in_vain_five_times_is_told_before_it_ends(pbx, phone, carrier):
+    """FEA-12: it does not wait for ever, and does not end in silence."""
+    codes(parking_seconds=10)
+    ana = make_extension("1001")
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"extension": "1001"}})
+    pbx.apply()
+    a = phone(ana)
+    outside = carrier.call("4830139018", caller="4899998888")
+    there = a.answer()
+    assert outside.talks_with(there)
+    there.press("#72")
+    there.wait_ended()
+    for _round in range(5):
+        a.wait_ringing(within_seconds=30).reject(486)
+    assert outside.hears_sound(1.5, within_seconds=10)
+    outside.wait_ended(within_seconds=40)
+    assert not a.rings(1)
+
+
+def test_a_queue_member_with_two_telephones_transfers_and_parks(pbx, phone, carrier):
+    """FEA-05, FEA-06, FEA-11, FEA-12, QUE-22: to an outside number by its own routes, by asking first, and into a parking place from where
+    the call comes back to all its telephones; a locked one transfers nobody to outside from there either."""
+    codes(parking_seconds=10)
+    make_trunk("Operadora", carrier.port)
+    make_outbound_route("Local", {"mask": "[2-5]XXXXXXX", "external_line": True, "trunk": "Operadora"})
+    ana = make_extension("1001", devices=2, dialing_profile=make_profile("Tudo", "Local").name, **{"class": make_class("Com cadeado", lock=True).name})
+    carla = make_extension("1003")
+    make_queue("2000", ana)
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"queue": "Fila 2000"}})
+    locked, ana_id = make("follow_me", number="1001"), ana.id
+    pbx.apply()
+    first, second, c = phone(ana), phone(ana, name="second"), phone(carla)
+
+    def received():
+        outside = carrier.call("4830139018", caller="4899998888")
+        there = first.answer()
+        assert outside.talks_with(there)
+        return outside, there
+
+    outside, there = received()
+    there.press("##")
+    assert there.hears_sound()
+    there.press("033334444")
+    assert outside.talks_with(carrier.wait_call("33334444"), within_seconds=10)
+    outside.hang_up()
+    there.wait_ended()
+    outside, there = received()
+    there.press("**")
+    assert there.hears_sound()
+    there.press("1003")
+    third = c.answer()
+    assert there.talks_with(third)
+    there.hang_up()
+    assert outside.talks_with(third, within_seconds=10)
+    outside.hang_up()
+    third.wait_ended()
+    outside, there = received()
+    there.press("#72")
+    assert there.hears_sound(0.6), "the place is said"
+    there.hang_up()
+    back = second.wait_ringing(within_seconds=25)
+    assert first.rings(3) and back.caller_name.startswith("P70")
+    assert back.answer().talks_with(outside)
+    outside.hang_up()
+    back.wait_ended()
+    change(locked, is_locked=True)
+    state.put(ana_id)
+    outside, there = received()
+    there.press("##")
+    assert there.hears_sound()
+    there.press("033335555")
+    assert outside.hears_sound(within_seconds=10)
+    outside.wait_ended(within_seconds=30)
+    assert [call.number for call in carrier.received] == ["33334444"]
 
 
 def test_the_lock(pbx, phone, carrier):
@@ -228,6 +357,144 @@ def test_follow_me_in_every_situation(pbx, following, carrier):
     _goes_to(c, external())
     pbx.ask("database deltree follow")
     assert state.put_all() == 2, "an Asterisk that lost its database has it again"
+
+
+def test_when_busy_is_about_a_person_who_may_have_several_calls_too(pbx, phone, following):
+    """PAN-18, EXT-18: in a class with simultaneous calls the telephone would ring a second time; with a rule “when busy” that fits the caller
+    the call goes on, without one it rings; ringing alone is not busy."""
+    ana, a, b, c, d = following
+    change(ana, **{"class": make_class("Várias", follow_me=True, simultaneous_calls=True).name})
+    row, ana_id = make("follow_me", number="1001", busy_from="internal", busy_to="1003"), ana.id
+    pbx.apply()
+    state.put(ana_id)
+    _goes_to(a, b.call("1001"))  # free: it rings
+    first = a.call("1002")
+    assert first.talks_with(b.answer())
+    _goes_to(c, d.call("1001"))
+    change(row, busy_from="external")
+    state.put(ana_id)
+    _goes_to(a, d.call("1001"))  # not its caller's rule: a second call rings
+    first.hang_up()
+
+
+def test_two_who_follow_each_other_are_reached(pbx, phone, following):
+    """EXT-18: 1001 follows to 1002 and 1002 to 1001: the call rings at 1002 when 1001 was called, and the other way round."""
+    ana, a, b, _c, d = following
+    bruno_class = make_class("Com siga-me também", follow_me=True, ring_timeout_seconds=5)
+    bruno = TABLE["extensions"].find("1002")
+    change(bruno, **{"class": bruno_class.name})
+    one = make("follow_me", number="1001", always_from="any", always_to="1002")
+    other = make("follow_me", number="1002", always_from="any", always_to="1001")
+    ids = [ana.id, bruno.id]
+    pbx.apply()
+    for row_id in ids:
+        state.put(row_id)
+    _goes_to(b, d.call("1001"))
+    _goes_to(a, d.call("1002"))
+    change(one, always_from="off", unavailable_from="any", unavailable_to="1002")
+    change(other, always_from="off", unavailable_from="any", unavailable_to="1001")
+    for row_id in ids:
+        state.put(row_id)
+    a.unregister()
+    call = d.call("1001")
+    assert b.rings(10)
+    assert call.wait_refused(within_seconds=20) in (480, 486), "rung in vain at both, and over"
+    assert len(b.incoming) == 2
+
+
+SITUATIONS, ORIGINS = ("always", "busy", "unavailable"), ("internal", "external", "any")
+NINE = [(situation, origin) for situation in SITUATIONS for origin in ORIGINS]
+
+
+@pytest.mark.parametrize(("situation", "origin"), [
+    pytest.param(*pair, marks=() if pair in (("busy", "any"), ("unavailable", "internal")) else pytest.mark.long) for pair in NINE])
+def test_follow_me_in_each_of_its_nine_ways(pbx, phone, following, carrier, situation, origin):
+    """PAN-18: a class as it is by default (several calls at once); the rule takes its callers to 1003 in its situation, and nobody else."""
+    ana, a, b, c, d = following
+    change(ana, **{"class": make_class("Várias", follow_me=True, ring_timeout_seconds=5).name})
+    make("follow_me", number="1001", **{f"{situation}_from": origin, f"{situation}_to": "1003"})
+    ana_id = ana.id
+    pbx.apply()
+    state.put(ana_id)
+    callers = {"internal": lambda: d.call("1001"), "external": lambda: carrier.call("4830139018", caller="4899998888")}
+    talking = None
+    if situation == "busy":
+        talking = a.call("1002")
+        assert talking.talks_with(b.answer())
+    if situation == "unavailable":
+        a.unregister()
+    for who, call in callers.items():
+        if origin in (who, "any"):
+            _goes_to(c, call(), within_seconds=20)
+        elif situation == "unavailable":
+            assert call().wait_refused(within_seconds=20) == 480
+            assert not c.rings(0.5)
+        else:
+            _goes_to(a, call())
+    if talking:
+        talking.hang_up()
+    if situation != "always":  # outside the situation it rings here
+        a.register()
+        assert a.wire.comes_true(lambda: "Not in use" in pbx.ask("pjsip show endpoint 1001"), 15)
+        _goes_to(a, callers["external" if origin == "external" else "internal"]())
+
+
+def test_wrong_passwords_are_counted_across_calls(pbx, phone):
+    """FEA-20, FEA-13, FEA-21: after nine wrong ones of a caller in three calls the right one is refused like any other, until a quarter of an
+    hour is over; another extension is not kept out by it."""
+    locking = make_class("Com cadeado", lock=True).name
+    rows = [make_extension(number, **{"class": locking}) for number in ("1001", "1002")]
+    for row in rows:
+        make_user(f"pessoa{row.number}", extension=row.number, feature_pin=PIN)
+    opens = make("scheduled_conferences", subject="Reunião", opens_at=moment(-5), closes_at=moment(30), pin="753159")
+    pin, ids = opens.pin, [row.id for row in rows]
+    pbx.apply()
+    a, b = map(phone, rows)
+    db.session.commit()
+    for _call in range(3):
+        _types(a, "*300", "000001", "000002", "000003")
+        _types(a, "*54", "9991", "9992", "9993")
+    for number, right in (("*300", pin), ("*54", PIN)):
+        _types(a, number, right)
+    assert pbx.log().count("refused: too many wrong passwords") == 2 and not is_locked(ids[0])
+    one = b.call("*300").wait_answered()
+    assert one.hears_sound()
+    one.press(f"{pin}#")
+    assert one.hears_sound(0.5, within_seconds=10) and one.state == "up"
+    one.hang_up()
+    _dial_with_password(b, "*54")
+    assert is_locked(ids[1])
+    kept = pbx.ask("database show guesses")
+    assert f"extension-{ids[0]}" in kept and f"extension-{ids[1]}" not in kept, "who typed rightly has none"
+    for what in ("conference", "password"):
+        pbx.ask(f"database put guesses {what}-extension-{ids[0]} 10-{int(time.time()) - 901}")
+    _dial_with_password(a, "*54")
+    assert is_locked(ids[0])
+
+
+def is_locked(extension_id):
+    db.session.commit()
+    db.session.expire_all()
+    row = db.session.query(FollowMe).filter_by(extension_id=extension_id).one_or_none()
+    found = bool(row and row.is_locked)
+    db.session.commit()
+    return found
+
+
+def _types(handset, number, *passwords):
+    """Dials a code and types passwords that do not pass; the call when it is over."""
+    db.session.commit()
+    call = handset.call(number).wait_answered()
+    for password in passwords:
+        assert call.hears_sound(within_seconds=10)
+        call.press(f"{password}#")
+    call.wait_ended(within_seconds=30)
+    return call
+
+
+def moment(minutes):
+    """So many minutes from now, as people write it in the company's zone."""
+    return Moment().show(ground.now() + timedelta(minutes=minutes))
 
 
 def test_an_outside_call_waits_for_a_password(pbx, phone, carrier):

@@ -26,7 +26,7 @@ def test_fixed_rooms_with_and_without_a_pin(pbx, phone, carrier):
     hear each other, and the record of each says in which room."""
     quiet()
     make("conference_rooms", number="4000", name="Diretoria", pin="4821", recording="all")
-    make("conference_rooms", number="4001", name="Todos")
+    make("conference_rooms", number="4001", name="Todos", use_pin=False)
     rows = [make_extension(number) for number in ("1001", "1002")]
     make_trunk("Operadora", carrier.port)
     make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"conference_room": "4001"}})
@@ -63,7 +63,8 @@ def test_a_scheduled_conference_between_its_times(pbx, phone, carrier):
     pin = open_one.pin
     rows = [make_extension(number) for number in ("1001", "1002")]
     make_trunk("Operadora", carrier.port)
-    make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1001"}})
+    make_inbound_route("Entrada", "Operadora", {"mask": "4830139018", "destination": {"extension": "1001"}},
+                       {"mask": "4830139019", "destination": {"scheduled_conferences": True}})
     pbx.apply()
     a, b = map(phone, rows)
     db.session.commit()
@@ -85,6 +86,11 @@ def test_a_scheduled_conference_between_its_times(pbx, phone, carrier):
     assert inside.hears_sound()
     inside.press(f"{pin}#")
     assert outside.talks_with(inside, within_seconds=20)
+    guest = carrier.call("4830139019", caller="4877776666").wait_answered()
+    assert guest.hears_sound(), "from outside by a route of its own"
+    guest.press(f"{pin}#")
+    assert guest.talks_with(inside, within_seconds=20)
+    guest.hang_up()
     change(db.session.query(ScheduledConference).filter_by(subject="Reunião").one(), closes_at=moment(-1), opens_at=moment(-10), recording="all")
     assert outside.talks_with(inside), "closing removes nobody"
     outside.hang_up()

@@ -245,12 +245,15 @@ def test_doors_that_send_a_call_to_each_other_are_refused_by_an_apply(pbx, way_i
 
 
 def test_a_time_condition_has_two_sides(pbx, phone, carrier, way_in, clock):
-    """HRS-11, HRS-12: days 1 to 5 of January from 09:00 to 17:00, and Saturdays past midnight; dialled from outside and inside."""
+    """HRS-11, HRS-12, HRS-13: days 1 to 5 of January from 09:00 to 17:00, and Saturdays past midnight; dialled from outside and inside, and
+    behind a key of an IVR."""
     ana, bruno = make_extension("1001"), make_extension("1002")
     make("time_conditions", name="Janeiro", inside_destination={"extension": "1001"}, outside_destination={"extension": "1002"}, periods=[
         {"weekdays": [], "first_day": 1, "last_day": 5, "months": ["jan"], "start": "09:00", "end": "17:00"}, week("sat 22:00-02:00")])
     way_in({"51": {"time_condition": "Janeiro"}})
     make("internal_routes", name="Atalho", rules=[{"mask": "77", "destination": {"time_condition": "Janeiro"}}])
+    make_sound("Menu", 1250)
+    made_ivr("Principal", "3000", prompt="Menu", options={"1": {"time_condition": "Janeiro"}})
     pbx.apply()
     inside, outside = phone(ana), phone(bruno)
     for at, is_inside in (("2027-01-03 10:00", True), ("2027-01-06 10:00", False), ("2027-02-03 10:00", False), ("2027-01-05 16:59:59", True),
@@ -262,7 +265,18 @@ def test_a_time_condition_has_two_sides(pbx, phone, carrier, way_in, clock):
         call.hang_up()
         ringing.wait_ended()
     clock.at("2027-01-03 10:00")
-    assert outside.call("77").talks_with(inside.answer())
+    call = outside.call("77")
+    assert call.talks_with(inside.answer())
+    call.hang_up()
+    for at, is_inside in (("2027-01-03 10:00", True), ("2027-01-06 10:00", False)):
+        clock.at(at)
+        call = (outside if is_inside else inside).call("3000").wait_answered()
+        assert call.hears(1250, 10)
+        call.press("1")
+        there = (inside if is_inside else outside).answer()
+        assert call.talks_with(there)
+        call.hang_up()
+        there.wait_ended()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from appliance import settings
 from appliance.calls.record import protocol
+from appliance.company.protocol import put_least
 from appliance.telephony import ami, runtime
 from tests.build import company, make_extension, make_inbound_route, make_trunk
 from tests.records import wait_recorded
@@ -23,8 +24,20 @@ def line(pbx, carrier):
     """Calls that come in and are heard by nobody: every number hangs up."""
     make_trunk("Operadora", carrier.port)
     make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"hangup": True}})
-    runtime.command(runtime.control(settings.load()), "database deltree protocol")
+    forget_counts()
     return carrier
+
+
+def forget_counts():
+    """Asterisk's own database without any count, as after the loss of its file."""
+    for family in ("protocol", "protocol-least"):
+        runtime.command(runtime.control(settings.load()), f"database deltree {family}")
+
+
+def least(key):
+    """The floor under a count, once the job of every minute has run (it may have come before us)."""
+    put_least()
+    return int(re.search(r"Value: (\d+)", runtime.command(runtime.control(settings.load()), f"database get protocol-least {key}"))[1])
 
 
 def numbers(line, count=1):
@@ -81,7 +94,7 @@ def test_many_calls_that_count_in_the_same_instant_lose_no_number(pbx, line):
         return runtime.command(control, "database show lab-counting")
 
     assert the_wire().comes_true(lambda: shown().count("done") == COUNTERS, 60), shown()
-    assert f"Value: {COUNTERS * TIMES}" in runtime.command(control, "database get protocol ever")
+    assert f"Value: {COUNTERS * TIMES}" in runtime.command(control, "database get protocol s6-ever")
 
 
 def test_the_sequence_begins_again_when_the_company_says(pbx, line):
@@ -101,6 +114,54 @@ def test_the_sequence_begins_again_when_the_company_says(pbx, line):
     company(protocol_format=["sequence"], protocol_restart="never", protocol_digits=8)
     pbx.apply()
     assert [at(LAST_DAY), at(FIRST_DAY)] == ["00000001", "00000002"]
+
+
+def today(pattern):
+    return datetime.now(ZoneInfo("America/Sao_Paulo")).strftime(pattern)
+
+
+def test_a_lost_count_goes_on_behind_the_stored_calls(pbx, line):
+    """CFG-08: the database of Asterisk is emptied, or set back as by an older backup; after the minute's look no number comes again."""
+    company(protocol_format=["year", "month", "sequence"], protocol_restart="monthly", protocol_digits=4)
+    pbx.apply()
+    month = today("%Y%m")
+    first = numbers(line, 3)
+    assert sorted(first) == [f"{month}{place:04}" for place in (1, 2, 3)]
+    forget_counts()
+    assert least(f"Yms4-{month}") == 3
+    assert numbers(line) == [f"{month}0004"]
+    runtime.command(runtime.control(settings.load()), f"database put protocol Yms4-{month} 2")
+    runtime.command(runtime.control(settings.load()), "database deltree protocol-least")
+    assert least(f"Yms4-{month}") == 4
+    assert numbers(line) == [f"{month}0005"]
+    assert put_least() == 0  # the count is right: nothing to raise
+
+
+def test_another_rhythm_on_the_same_day_gives_no_number_again(pbx, line):
+    """CFG-08: from daily to monthly and yearly and never and back, the numbers made of the same parts; the count goes on with the first call."""
+    parts = ["year", "month", "day", "sequence"]
+    found = []
+    for restart in ("daily", "monthly", "yearly", "never", "daily"):
+        company(protocol_format=parts, protocol_restart=restart)
+        pbx.apply()
+        found += numbers(line, 2)
+    assert len(set(found)) == 10
+    assert sorted(int(number[8:]) for number in found) == list(range(1, 11))
+
+
+def test_another_format_passes_what_an_earlier_one_wrote(pbx, line):
+    """CFG-08: the day's digits of one format are a sequence of the next; those numbers are left out when the count comes to them."""
+    company(protocol_format=["year", "month", "day", "sequence"], protocol_restart="daily", protocol_digits=4)
+    pbx.apply()
+    first = numbers(line, 2)
+    company(protocol_format=["year", "month", "sequence"], protocol_restart="monthly", protocol_digits=6)
+    pbx.apply()
+    assert numbers(line) == [f"{today('%Y%m')}000001"]  # what lies far ahead does not matter yet
+    day = int(today("%d")) * 10000
+    runtime.command(runtime.control(settings.load()), f"database put protocol Yms6-{today('%Y%m')} {day}")
+    assert least(f"Yms6-{today('%Y%m')}") == day + 2
+    assert numbers(line) == [f"{today('%Y%m')}{day + 3:06}"]
+    assert f"{today('%Y%m')}{day + 1:06}" in first
 
 
 def test_without_a_format_the_dialplan_knows_the_number_that_is_stored(pbx, phone, line):

@@ -104,9 +104,9 @@ def test_the_reports_of_real_calls(desk, clock, carla):
         (support, "answered", False, "", "Bruno")]  # fmt: skip
     assert len(calls) == 8 and visits[0].ivr_id == rows["ivr"] and visits[2].next_id == support
     first, late = visits[0], visits[2]
-    assert first.wait_ms >= 700 and first.talk_ms >= 1400 and first.wait_ms + first.talk_ms <= first_took * 1000
+    assert first.wait_ms >= 700 and first.talk_ms >= 1300 and first.wait_ms + first.talk_ms <= first_took * 1000
     assert LIMIT * 1000 <= late.wait_ms < LIMIT * 1000 + 2000, "Asterisk looks at its limit once a second"
-    assert visits[-1].talk_ms > 1400, "support talks to whom it was asked for too"
+    assert visits[-1].talk_ms > 1300, "support talks to whom it was asked for too"
     assert [(visit.outcome, visit.queue_id) for visit in db.session.scalars(select(IvrVisit).order_by(IvrVisit.entered_at))] == [
         ("went_on", sales), ("abandoned", None)]
     db.session.commit()

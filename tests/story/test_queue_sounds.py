@@ -127,6 +127,35 @@ def test_position_and_periodic_announcement_in_portuguese(pbx, phone, tmp_path, 
     assert bursts(default, 1050), "nothing chosen: the exchange's own sentence"
 
 
+def test_announcements_come_in_time_while_a_telephone_rings_that_nobody_answers(pbx, phone, tmp_path, prompts_of_tones):
+    """QUE-14, QUE-15: Asterisk says nothing while a telephone rings. Where all ring, attempts end when an announcement is due; where one rings
+    after the other the ring time counts, and it is heard between two."""
+    prompts_of_tones(queue_youarenext=650, queue_thankyou=2450)
+    sound_of("Aguarde", 900, tmp_path, seconds=0.6)
+    callers, rows = [make_extension(number) for number in ("1000", "1004", "1005")], [make_extension(number) for number in ("1001", "1002", "1003")]
+    said = {"periodic_announcement": True, "periodic_prompt": "Aguarde", "periodic_seconds": 10, "ring_tone_mode": "never"}
+    make_queue("2001", rows[0], ring_timeout_seconds=60, **said)
+    make_queue("2002", rows[1], ring_timeout_seconds=60, ring_tone_mode="never", announce_position=True, announce_seconds=15)
+    make_queue("2003", rows[2], ring_timeout_seconds=12, strategy="rotate", **said)
+    pbx.apply()
+    handsets = [phone(row) for row in rows]
+    periodic, position, one_by_one = (phone(row).call(number).wait_answered() for row, number in zip(callers, ("2001", "2002", "2003"), strict=True))
+    for handset in handsets:
+        handset.wait_ringing(GENEROUS)
+
+    def times(call, frequency, count):
+        assert call.wire.comes_true(lambda: len(bursts(call, frequency)) >= count, 90), bursts(call, frequency)
+        found = bursts(call, frequency)[:count]
+        return [later - sooner for sooner, later in zip([0.0, *found], found, strict=False)]
+
+    for gap in times(periodic, 900, 3):
+        assert 9 <= gap <= 13, "every 10 seconds"
+    first, *gaps = times(position, 650, 3)
+    assert first <= 3 and all(14 <= gap <= 19 for gap in gaps), "at once, then every 15 seconds"
+    for gap in times(one_by_one, 900, 2):
+        assert 12 <= gap <= 16, "after each ring time"
+
+
 def bursts(call, frequency):
     """Seconds since the first packet at which the tone began anew."""
     begins, last = [], -10.0

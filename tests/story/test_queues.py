@@ -5,12 +5,15 @@ import time
 import pytest
 
 from appliance import settings
+from appliance.calls.model import RING
 from appliance.db import db
 from appliance.queues import members
 from appliance.telephony import runtime
-from tests.build import change, make_extension, make_queue
+from tests.build import change, make, make_extension, make_queue
 from tests.calls import ENDED, RINGING, UP
 from tests.player import until
+from tests.records import quiet, wait_recorded
+from tests.sounds import library
 
 pytestmark = pytest.mark.pbx
 GENEROUS = 30.0
@@ -316,7 +319,7 @@ def test_wrap_up_keeps_a_member_from_calls_of_its_queue_only(pbx, phone):
 
 
 def test_after_the_ring_time_the_next_rings_and_after_the_longest_wait_the_overflow(pbx, phone):
-    """QUE-10, QUE-16, QUE-17: the ring time moves the offer to the next member, the longest wait sends the caller to an extension."""
+    """QUE-10, QUE-17: the ring time moves the offer to the next member, the longest wait sends the caller to an extension."""
     caller, last = make_extension("1000"), make_extension("1009")
     ana, bruno = make_extension("1001"), make_extension("1002")
     make_queue("2000", ana, bruno, strategy="rotate", ring_timeout_seconds=5, max_wait_seconds=12, overflow={"on_timeout": {"extension": "1009"}})
@@ -327,10 +330,43 @@ def test_after_the_ring_time_the_next_rings_and_after_the_longest_wait_the_overf
     second = b.wait_ringing(GENEROUS)
     moved = (second.logged.rang_at - first.logged.rang_at).total_seconds()
     assert 4.5 < moved < 12, moved
-    there = end.answer(GENEROUS)
-    waited = (there.logged.rang_at - call.logged.answered_at).total_seconds()
-    assert 11.5 < waited < 20, waited
-    assert call.talks_with(there)
+    assert call.talks_with(end.answer(GENEROUS))
+    call.hang_up()
+    (stored,) = [one for one in wait_recorded() if one.to_number == "2000"]
+    (visit,) = stored.queue_visits
+    assert (visit.outcome, visit.next_word) == ("timeout", "extensions")
+    assert 11_000 <= visit.wait_ms <= 14_000, "Asterisk counts whole seconds, and looks at its limit once a second"
+    rung = [(step.ended_at - step.at).total_seconds() for step in stored.steps if step.kind == RING and step.number in ("1001", "1002")]
+    assert 4.5 <= rung[0] <= 7, "the ring time of one member"
+
+
+@pytest.mark.parametrize("kind", ["extension", "queue", "ivr"])
+def test_each_kind_of_destination_takes_the_overflow_and_it_is_counted(pbx, phone, kind, carla):
+    """QUE-16, QUE-17: an extension, another queue, an IVR; the queue's counter of overflows grows by one, and none is lost."""
+    caller, bruno = make_extension("1000"), make_extension("1002")
+    library("Menu", 1550)
+    targets = {"extension": "1002", "queue": make_queue("2002", bruno).name, "ivr": make("ivrs", name="Principal", number="3000", prompt="Menu").name}
+    make_queue("2000", max_wait_seconds=5, overflow={"on_timeout": {kind: targets[kind]}})
+    pbx.apply()
+    quiet()
+    desk, b = phone(caller), phone(bruno)
+
+    def counted():
+        rows = carla.get("/api/v1/queue_reports").json["rows"]
+        db.session.rollback()
+        return next(([row["offered_count"], row["overflowed_count"], row["lost_count"]] for row in rows if row["label"] == "Fila 2000"), [0, 0, 0])
+
+    for count in (1, 2):
+        call = desk.call("2000")
+        if kind == "ivr":
+            assert call.hears(1550, GENEROUS)
+        else:
+            assert call.talks_with(b.answer(GENEROUS))
+        call.hang_up()
+        found = wait_recorded()
+        assert counted() == [count, count, 0]
+    waits = [call.queue_visits[0].wait_ms for call in found if call.to_number == "2000"]
+    assert len(waits) == 2 and all(4_000 <= wait <= 7_000 for wait in waits), waits
 
 
 def test_a_full_queue_sends_the_next_caller_on_at_once(pbx, phone):

@@ -9,7 +9,18 @@ from sqlalchemy import select
 from appliance.calls.story import story
 from appliance.db import db
 from appliance.ratings.model import RatingScore
-from tests.build import company, make, make_extension, make_inbound_route, make_internal_route, make_queue, make_trunk
+from tests.build import (
+    change,
+    company,
+    make,
+    make_extension,
+    make_inbound_route,
+    make_internal_route,
+    make_outbound_route,
+    make_profile,
+    make_queue,
+    make_trunk,
+)
 from tests.records import wait_recorded
 from tests.sounds import library, order, tones_heard
 from tests.wire import the_wire
@@ -142,6 +153,10 @@ def test_range_attempts_and_the_order_of_the_audios(pbx, phone, sounds):
     assert tones_heard(call, ALL)[1].began_at - pressed_at > 1.5  # the second digit was waited for
     rated("72", "9", [AGENT])
     rated("72", "*", [AGENT])
+    rated("72", "10", [AGENT])   # not 1: more digits than a score has
+    rated("72", "55", [AGENT])
+    rated("71", "1#", [AGENT, THANKS])
+    rated("72", "5#", [AGENT, THANKS])
     call = handset.call("71")
     assert call.hears(AGENT, 10)
     call.press("0")
@@ -155,7 +170,103 @@ def test_range_attempts_and_the_order_of_the_audios(pbx, phone, sounds):
     assert [one.frequency for one in silent] == [AGENT, AGENT]  # nothing typed: asked again without the error audio
     assert 1.8 <= silent[1].began_at - silent[0].ended_at <= 4.0
     wait_recorded()
-    assert scores() == [("Dez", 10), ("Dez", 1), ("Uma vez", None), ("Uma vez", None), ("Dez", 7), ("Dez", None)]
+    assert scores() == [("Dez", 10), ("Dez", 1), ("Uma vez", None), ("Uma vez", None), ("Uma vez", None), ("Uma vez", None), ("Dez", 1), ("Uma vez", 5),
+                        ("Dez", 7), ("Dez", None)]
+
+
+def test_a_digit_too_many_makes_a_score_wrong_and_what_follows_it_belongs_to_the_same_mistake(pbx, phone, sounds):
+    """SVY-04, SVY-05: “10” on scales of one digit, “100” on one of two, typed fast and slowly; the question comes again once, and its answer counts."""
+    ana = make_extension("1001")
+    common = {"prompt": "atendente", "success_prompt": "obrigado", "error_prompt": "erro", "timeout_seconds": 5, "attempts": 2}
+    for name, lowest, highest in (("Cinco", 1, 5), ("Nove", 0, 9), ("Dez", 1, 10)):
+        make("ratings", name=name, min_score=lowest, max_score=highest, **common)
+    make_internal_route("Notas", *({"mask": f"7{place}", "destination": {"rating": name}} for place, name in enumerate(("Cinco", "Nove", "Dez"), 1)))
+    pbx.apply()
+    handset = phone(ana)
+    for number, wrong, right, pause in (("71", "10", "5", 0), ("72", "10", "0", 0.5), ("73", "100", "10", 0.5), ("71", "12345", "1", 0), ("72", "99", "9", 0)):
+        call = handset.call(number)
+        assert call.hears(AGENT, 10)
+        for key in wrong if pause else ():
+            call.press(key)
+            time.sleep(pause)  # slowly, as people type
+        if not pause:
+            call.press(wrong)
+        hears(call, [AGENT, ERROR, AGENT])
+        call.press(right)
+        call.wait_ended(within_seconds=20)
+        assert order(call, ALL) == [AGENT, ERROR, AGENT, THANKS], (number, wrong)
+    wait_recorded()
+    assert scores() == [("Cinco", 5), ("Nove", 0), ("Dez", 10), ("Cinco", 1), ("Nove", 9)]
+
+
+def test_the_wait_for_a_score_is_the_one_written(pbx, phone, sounds):
+    """SVY-03: with 5 s and nothing typed the next attempt begins 5 to 6 s after the audio."""
+    ana = make_extension("1001")
+    make("ratings", name="Atendente", prompt="atendente", timeout_seconds=5, attempts=2)
+    make_internal_route("Notas", {"mask": "71", "destination": {"rating": "Atendente"}})
+    pbx.apply()
+    call = phone(ana).call("71")
+    call.wait_ended(within_seconds=60)
+    first, again = tones_heard(call, ALL)
+    assert 4.9 <= again.began_at - first.ended_at <= 6.9, again.began_at - first.ended_at  # a second of it for a busy machine
+    wait_recorded()
+    assert scores() == [("Atendente", None)]
+
+
+def test_a_score_is_of_who_answered_last_and_not_of_who_answered_before(pbx, phone, carrier, second_carrier, sounds):
+    """SVY-01: passed on to a mobile it is of no extension; from a queue nobody took, of the extension the call went on to and of no queue."""
+    ana, bruno = make_extension("1001", name="Ana"), make_extension("1002", name="Bruno")
+    make_trunk("Operadora", carrier.port)
+    make_trunk("Saída", second_carrier.port)
+    make_outbound_route("Celular", {"mask": "X.", "trunk": "Saída"})
+    change(ana, dialing_profile=make_profile("Completo", "Celular").name)
+    company(external_line_prefix="")
+    second_carrier.when_called = "answer"
+    make("ratings", name="Nota", prompt="atendente", timeout_seconds=5, attempts=1)
+    make_queue("2500", ana, name="Vendas", max_wait_seconds=5, overflow={"on_timeout": {"extension": "1002"}})
+    make("ivrs", name="Menu", number="3000", prompt="menu", rating="Nota", options={"1": {"extension": "1001"}, "2": {"queue": "Vendas"}})
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"ivr": "Menu"}})
+    pbx.apply()
+    a, b = phone(ana), phone(bruno)
+
+    def pressed(key, caller):
+        call = carrier.call("4830130001", caller=caller)
+        assert call.hears(MENU, 10)
+        call.press(key)
+        return call
+
+    def rate(call, score):
+        hears(call, [AGENT])
+        call.press(score)
+        call.wait_ended(within_seconds=20)
+
+    call = pressed("1", "4899990001")
+    there = a.answer()
+    assert call.talks_with(there)
+    there.transfer("48988887777")
+    mobile = second_carrier.wait_call("48988887777")
+    assert call.talks_with(mobile)
+    mobile.hang_up()
+    rate(call, "4")
+
+    call = pressed("2", "4899990002")
+    a.wait_ringing()
+    there = b.answer(within_seconds=20)
+    assert call.talks_with(there)
+    there.hang_up()
+    rate(call, "3")
+
+    call = pressed("2", "4899990003")  # the queue's member answers and passes it on inside: the queue stays
+    there = a.answer()
+    assert call.talks_with(there)
+    there.transfer("1002")
+    there = b.answer()
+    assert call.talks_with(there)
+    there.hang_up()
+    rate(call, "5")
+    wait_recorded()
+    assert [(row.score, row.queue, row.extension, row.extension_name) for row in rows()] == [
+        (4, "", "", ""), (3, "", "1002", "Bruno"), (5, "Vendas", "1002", "Bruno")]
 
 
 def test_after_a_queues_member_hung_up_its_ratings_are_asked_one_after_the_other(pbx, phone, sounds):

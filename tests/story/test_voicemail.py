@@ -5,8 +5,9 @@ import pytest
 from appliance.db import db
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.voicemail_boxes import messages
+from appliance.voicemail_boxes.model import VoicemailBox
 from jobs import voicemail_boxes as jobs
-from tests.build import change, make_class, make_extension, make_inbound_route, make_trunk, make_user
+from tests.build import change, make_class, make_extension, make_inbound_route, make_sound, make_trunk, make_user
 from tests.postbox import Postbox
 from tests.visitor import text_of
 
@@ -96,3 +97,69 @@ def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, carl
     refused = a.call("*97")
     assert refused.hears_sound()
     assert refused.wait_refused() == 403
+
+
+def test_a_full_mailbox_says_so_at_once_and_a_recorded_greeting_is_heard(pbx, phone, carrier):
+    """FEA-28, FEA-17: full after one message: the next caller hears no greeting and no tone, and nothing is kept; with room again the greeting
+    its person recorded by the menu is played in place of the page's; the menu changes no password."""
+    ana = make_extension("1001", **{"class": make_class("Com correio", voicemail=True).name})
+    make_user("ana.souza", extension="1001", feature_pin=PIN)
+    make_trunk("Operadora", carrier.port)
+    make_inbound_route("Entrada", "Operadora", {"default": True, "destination": {"voicemail": "1001"}})
+    box = change(TABLE["voicemail_boxes"].find("1001"), max_messages=1, prompt=make_sound("Saudação", 700, seconds=2).name)
+    box_id = box.id
+    pbx.apply()
+    a = phone(ana)
+    first = carrier.call("4830139018", caller="4899998888").wait_answered()
+    assert first.hears(700, within_seconds=10), "the greeting of the page"
+    leave(first)
+    assert a.wire.comes_true(lambda: len(_found(box_id)) == 1, 15)
+    full = carrier.call("4830139018", caller="4877776666").wait_answered()
+    full.wait_ended(within_seconds=30)
+    assert full.level() > -50 and not full.has_heard(700) and not full.has_heard(1400)
+    assert [one.caller for one in _found(box_id)] == ["4899998888"]
+    configured = _mailbox_lines()
+    menu = a.call("*97").wait_answered()
+    assert menu.hears_sound()
+    menu.press(f"{PIN}#")
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("0")
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("5")  # the password of Asterisk's own: refused, the menu goes on
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("1")
+    assert menu.hears(1400, within_seconds=20)
+    menu.speak(900)
+    menu.wire.comes_true(lambda: menu.state == "ended", 3)
+    menu.press("#")
+    menu.be_quiet()
+    assert any(_keeps(menu, box_id) for _try in range(4)), "the recording is kept by 1"
+    menu.hang_up()
+    db.session.commit()
+    assert _mailbox_lines() == configured
+    for one in _found(box_id):
+        messages.remove(db.session.get(VoicemailBox, box_id), one)
+    db.session.commit()
+    own = carrier.call("4830139018", caller="4899998888").wait_answered()
+    assert own.hears(900, within_seconds=10) and not own.has_heard(700)
+    leave(own)
+    assert a.wire.comes_true(lambda: len(_found(box_id)) == 1, 15)
+
+
+def _keeps(menu, box_id):
+    """Presses 1 when it is asked what becomes of the recording, and waits until it is a greeting."""
+    assert menu.hears_sound(0.6, within_seconds=10)
+    menu.press("1")
+    return menu.wire.comes_true(lambda: "unavail" in messages.recorded(db.session.get(VoicemailBox, box_id)), 4)
+
+
+def _found(box_id):
+    """Messages of a mailbox; no transaction of ours stays open."""
+    found = messages.of_box(db.session.get(VoicemailBox, box_id))
+    db.session.commit()
+    return found
+
+
+def _mailbox_lines():
+    """The mailboxes as Asterisk's file has them."""
+    return [path.read_text() for path in (messages.settings.load().asterisk).glob("**/voicemail_boxes.voicemail.conf")]

@@ -18,7 +18,7 @@ PARTS = ("sip.pjsip.conf", "extensions.pjsip.conf", "secrets.pjsip.conf", "trunk
 REST = "company.extensions.conf"  # contexts that the hand-written dialplan includes and this company does not use
 CONTEXTS = (
     "emergency", "own-numbers", "internal", "overflow-rules", "protocol", "feature-codes", "numbers-queues", "numbers-ivrs", "numbers-rooms",
-    "answered", "shifts", "rating-next", "transfer-inside",
+    "answered", "shifts", "rating-next", "transfer-inside", "transferring",
 )
 SECRET_FILES = frozenset({"bentevi/secrets.pjsip.conf", "manager.conf", "bentevi-secrets.extensions.conf"})
 

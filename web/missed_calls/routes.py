@@ -12,8 +12,9 @@ from sqlalchemy import select
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.missed_calls import ledger
-from appliance.missed_calls.model import OPEN, REASONS, STATES, MissedCall
+from appliance.missed_calls.model import OPEN, REASONS, STATES
 from appliance.queues.model import Queue
+from appliance.reports.asked import scope_of
 from web.api import MOST_ROWS, Problem, spec
 from web.crud import PAGE_ROWS
 from web.login import current_user, needs
@@ -78,7 +79,7 @@ def show() -> ResponseReturnValue:
     facts: dict[str, Any] = {"rows": [], "count": 0, "older": "", "messages": {}}
     status = 200
     try:
-        rows, count, more = ledger.page(asked, PAGE_ROWS, _before(request.args))
+        rows, count, more = ledger.page(asked, PAGE_ROWS, _before(request.args), scope_of(current_user()))
         facts |= {"rows": rows, "count": count, "older": rows[-1].id if more else ""}
     except Refused as why:
         facts["messages"], status = why.messages, 422
@@ -91,7 +92,7 @@ def show() -> ResponseReturnValue:
 @needs("missed_calls")
 def close(missed_id: int) -> ResponseReturnValue:
     """Close a line by hand, with a note."""
-    row = db.session.get(MissedCall, missed_id) or abort(404)
+    row = ledger.found(missed_id, scope_of(current_user())) or abort(404)
     try:
         ledger.close(row, request.form.get("note", ""))
         db.session.commit()
@@ -110,7 +111,8 @@ def missed_calls_list() -> ResponseReturnValue:
     """Callers nobody answered, with what became of each."""
     limit = max(1, min(request.args.get("limit", PAGE_ROWS, type=int), MOST_ROWS))
     try:
-        rows, count, more = ledger.page({name: request.args.get(name, "") for name in FILTERS}, limit, _before(request.args))
+        rows, count, more = ledger.page({name: request.args.get(name, "") for name in FILTERS}, limit, _before(request.args),
+                                        scope_of(current_user()))
     except Refused as why:
         return jsonify(error=str(why), fields=why.messages), 422
     return jsonify(rows=[ledger.facts(row) for row in rows], count=count, next=str(rows[-1].id) if more else None)
@@ -122,7 +124,7 @@ def missed_calls_list() -> ResponseReturnValue:
                tags=["missed_calls"], skip_validation=True)
 def missed_calls_close(missed_id: int) -> ResponseReturnValue:
     """Close one by hand, with a note."""
-    row = db.session.get(MissedCall, missed_id) or abort(404)
+    row = ledger.found(missed_id, scope_of(current_user())) or abort(404)
     body = request.get_json(silent=True)
     try:
         ledger.close(row, str(body.get("note", "")) if isinstance(body, dict) else "")

@@ -15,7 +15,7 @@ from web.api import Problem, spec
 from web.login import current_user, needs
 
 pages = Blueprint("api_queue_reports", __name__, url_prefix="/api/v1")
-WORKED_OUT = ("lost_count", "not_answered_count", "answered_percent", "abandoned_percent", "sla_percent", "service_level_percent",
+WORKED_OUT = ("lost_count", "target_percent", "not_answered_count", "answered_percent", "abandoned_percent", "sla_percent", "service_level_percent",
               "mean_talk_ms", "mean_wait_ms", "mean_abandon_ms", "speed_of_answer_ms")  # fmt: skip
 
 
@@ -58,6 +58,7 @@ class VisitFigures(BaseModel):
     talk_ms: int
     longest_wait_ms: int
     longest_talk_ms: int
+    target_percent: float | None = Field(description="what the queues wanted when the calls came; of several their mean")
     answered_percent: float | None
     abandoned_percent: float | None
     sla_percent: float | None = Field(description="within / (answered + abandoned - short) x 100")
@@ -116,4 +117,4 @@ def _row(line: Line) -> dict[str, Any]:
 
 
 def _figures(found: Figures) -> dict[str, Any]:
-    return dict(vars(found)) | {name: getattr(found, name) for name in WORKED_OUT}
+    return {name: value for name, value in vars(found).items() if name != "target_sum"} | {name: getattr(found, name) for name in WORKED_OUT}

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.extensions.model import Extension
-from appliance.fields import Reader, Whole
 from appliance.queues import members
 from appliance.queues.model import Queue, resource
 from web import crud
@@ -28,6 +27,7 @@ class Joining(BaseModel):
 
     extension: str
     penalty: int = 0
+    paused: bool = False
 
 
 class MemberChange(BaseModel):
@@ -124,8 +124,8 @@ WRONG = {"HTTP_401": Problem, "HTTP_403": Problem, "HTTP_404": Problem, "HTTP_42
 def queues_join(queue_id: int) -> ResponseReturnValue:
     """Put an extension in as the last member, at once (log in). One that is in already stays as it is."""
     body = _body()
-    penalty = Whole(0, 100).read(body.get("penalty", 0), Reader())
-    return _told(queue_id, lambda row: members.join(row, str(body.get("extension", "")), 0 if penalty is None else penalty))
+    values = {name: body[name] for name in ("penalty", "paused") if name in body}
+    return _told(queue_id, lambda row: members.join(row, str(body.get("extension", "")), **values))
 
 
 @pages.patch("/api/v1/queues/<int:queue_id>/members/<extension>")

@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 from appliance.db import db, now
 from appliance.errors import Refused
 from appliance.reports import asked as asking
-from appliance.reports import model, visits_asked
+from appliance.reports import model, out_of_hours, visits_asked
 from appliance.reports.calls import Search, piecewise
-from appliance.reports.model import CALLS, FORMATS, READY, STATES, WHATS, Report
+from appliance.reports.model import CALLS, FORMATS, OUT_OF_HOURS, READY, STATES, WHATS, Report
 from web import crud
 from web.login import current_user, needs
 
@@ -41,6 +41,9 @@ def _facts() -> dict[str, Any]:
 def asking_told(report: Report) -> str:
     """The filters in one line, as the person could ask them today; what has since been deleted or forbidden is left out."""
     try:
+        if report.what == OUT_OF_HOURS:
+            search = out_of_hours.read(report.filters, current_user())
+            return " · ".join(f"{label}: {value}" for label, value in out_of_hours.told(search, report.filters))
         if report.what != CALLS:
             of_visits = visits_asked.read(report.what, report.filters, current_user())
             told = [("", str(visits_asked.GROUPINGS[report.what][of_visits.by])), *visits_asked.told(of_visits, report.filters)]
