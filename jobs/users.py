@@ -15,9 +15,9 @@ from appliance.users.letters import PasswordLetter
 
 
 def write(letter_id: int) -> None:
-    """Write one letter, unless it was sent already. Raises Busy or Refused when the mail server did not take it: another try makes another code.
+    """Write one letter, unless it was sent already. Raises Busy or Refused when the mail server did not take it; it is tried again.
 
-    A worker killed between sending and noting it sends twice; then the code of the second letter counts.
+    A worker killed between sending and noting it sends twice, the same code under the same Message-ID.
     """
     letter = db.session.get(PasswordLetter, letter_id)
     if letter is None or letter.sent_at is not None:

@@ -4,6 +4,7 @@ The code is sent in a message and typed by hand, so no address of ours stands in
 asks for recovery gets the same answer whether somebody is known by that name or not: the person is looked for by the job that writes.
 """
 
+import hmac
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import CursorResult, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from appliance import changes, first_start, lanes
+from appliance import changes, first_start, lanes, settings
 from appliance import db as ground
 from appliance.changes import Actor
 from appliance.db import Base, Instant, db
@@ -71,16 +72,24 @@ def _put(letter: PasswordLetter) -> None:
 
 
 def prepare(letter: PasswordLetter) -> str | None:
-    """A code for this letter, told to nobody yet; None when there is nobody to write to, or enough was written."""
+    """The code of this letter; None when there is nobody to write to, or enough was written. A job that runs twice writes the same code."""
     user = letter.user or by_login(letter.asked_for)
     if user is None or not user.active or not user.email:
         return None
     if letter.kind == RECOVERY and _sent_lately(user) >= MOST_AN_HOUR:
         return None
-    code = "-".join("".join(secrets.choice(LETTERS) for _place in range(4)) for _group in range(GROUPS))
+    code = _code(letter)
     letter.user, letter.digest = user, _digest(code)
     letter.expires_at = ground.now() + timedelta(hours=HOURS[letter.kind])
     return code
+
+
+def _code(letter: PasswordLetter) -> str:
+    """Made of a key of this home and the letter, whose number with the moment never comes again, so it is kept nowhere."""
+    key = ground.secret_file(settings.load().secrets / "letters_key", lambda: secrets.token_urlsafe(48))
+    made = hmac.digest(key.encode(), f"{letter.id} {letter.asked_at.isoformat()}".encode(), "sha256")
+    signs = "".join(LETTERS[byte % len(LETTERS)] for byte in made)
+    return "-".join(signs[4 * group:4 * group + 4] for group in range(GROUPS))
 
 
 def _sent_lately(user: User) -> int:

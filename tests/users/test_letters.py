@@ -17,8 +17,15 @@ from jobs import users as job
 from tests.build import change, make_user
 from tests.postbox import Postbox
 from tests.visitor import text_of
+from web.limits import limiter
 
 NEW = "Nova@Senha7"
+
+
+@pytest.fixture(autouse=True)
+def without_limits_of_other_tests(app):
+    """Every test comes from the same address."""
+    limiter.reset()
 
 
 @pytest.fixture
@@ -63,11 +70,12 @@ def letter_of(asked_for: str) -> int:
 def wait_written() -> None:
     """Until the home's worker wrote every letter or found nobody for it."""
     def are_left() -> int:
-        db.session.rollback()
-        return db.session.scalar(db.select(db.func.count()).where(PasswordLetter.sent_at.is_(None)))
+        found = db.session.scalar(db.select(db.func.count()).where(PasswordLetter.sent_at.is_(None)))
+        db.session.rollback()  # an open transaction keeps the worker from writing
+        return found
 
+    db.session.commit()
     wait(lambda: not are_left())
-    db.session.rollback()
 
 
 def code_in(message) -> str:
@@ -167,7 +175,12 @@ def test_a_dead_mail_server_is_tried_again_and_a_job_that_runs_twice_writes_once
     postbox.refuses = 0
     job.write(letter_id)
     job.write(letter_id)
-    assert len(postbox.messages) == 1 and use(stranger, code_in(postbox.messages[0])).location == "/login"
+    assert len(postbox.messages) == 1
+    letter = db.session.get_one(PasswordLetter, letter_id)  # killed after sending, before it was noted
+    letter.sent_at = None
+    db.session.commit()
+    job.write(letter_id)
+    assert len({code_in(message) for message in postbox.messages}) == 1 and use(stranger, code_in(postbox.messages[0])).location == "/login"
 
 
 def test_a_new_person_gets_a_letter_and_the_administrator_no_password(app, carla, postbox, stranger):
@@ -175,7 +188,7 @@ def test_a_new_person_gets_a_letter_and_the_administrator_no_password(app, carla
     row = {"name": "Bia Lima", "login": "bia.lima", "email": "bia@padaria.example"}
     made = carla.api("POST", "/api/v1/users", row)
     assert made.status_code == 201 and "password" not in made.json
-    saved = carla.send("/users/new", {"name": "Caio Reis", "login": "caio.reis", "email": "caio@padaria.example", "access_level": "user", "active": "1"})
+    saved = carla.send("/users/new", {"name": "Caio Reis", "login": "caio.reis", "email": "caio@padaria.example", "access_level": "user", "active": "yes"})
     page = text_of(carla.get(saved.location))
     assert "caio@padaria.example" in page and "Gerado" not in page
     assert not enters(app, "bia.lima", "") and not enters(app, "caio.reis", "")
