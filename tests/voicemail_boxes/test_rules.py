@@ -151,6 +151,8 @@ def left(box, folder, name):
     place.mkdir(parents=True, exist_ok=True)
     (place / "msg0000.txt").write_text(f'[message]\ncallerid="João" <4899998888>\norigtime=1795000000\nmsg_id=1795000000-{name}\nduration=4\n')
     tone(place / "msg0000.wav", 600, seconds=4)
+    for file in place.iterdir():
+        file.chmod(0o600)
 
 
 def asked(row_id):
