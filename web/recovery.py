@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from appliance import first_start
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.users import letters
@@ -44,12 +45,14 @@ def code() -> ResponseReturnValue:
     if request.method == "POST":
         try:
             user = letters.redeem(*(request.form.get(name, "") for name in ("code", "new", "again")), address=request.remote_addr or "")
-            user_id = user.id
+            user_id, login = user.id, user.login
             db.session.commit()
         except Refused as why:
             db.session.rollback()
             messages = {name: str(text) for name, text in why.messages.items()}
         else:
+            if login == "admin":
+                first_start.forget_first_password()
             sessions.forget_user(user_id)
             session["said"] = _("Your password is set. Log in with it.")
             return redirect(url_for("login.log_in"))

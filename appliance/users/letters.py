@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import CursorResult, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from appliance import changes, first_start, lanes, settings
+from appliance import changes, lanes, settings
 from appliance import db as ground
 from appliance.changes import Actor
 from appliance.db import Base, Instant, db
@@ -57,10 +57,11 @@ def ask(text: str) -> None:
 
 def invite(user: User) -> bool:
     """A new person, stored without a password, gets a letter instead of one made here. False (nothing done) where that is not possible."""
-    if "password" not in user.generated or not user.email or not user.active or not are_possible():
+    generated: dict[str, str] = getattr(user, "generated", {})
+    if "password" not in generated or not user.email or not user.active or not are_possible():
         return False
     user.password = ""
-    user.generated = {name: clear for name, clear in user.generated.items() if name != "password"}
+    del generated["password"]
     _put(PasswordLetter(kind=FIRST_ACCESS, asked_for=user.login, asked_at=ground.now(), user_id=user.id))
     return True
 
@@ -115,8 +116,6 @@ def redeem(code: str, new: str, again: str, address: str) -> User:
     user.password, user.must_change_password, user.wrong_passwords, user.locked_until = passwords.hashed(new), False, 0, None
     changes.actor.set(Actor(name=user.name, user_id=user.id, address=address))
     changes.record("users", user.id, user.login, changes.UPDATED, {}, {"password": "changed"}, pending=False)
-    if user.login == "admin":
-        first_start.forget_first_password()
     return user
 
 

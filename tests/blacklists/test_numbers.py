@@ -231,8 +231,7 @@ def test_numbers_of_a_deleted_list_come_back_with_it_and_go_after_a_month(trotes
     db.session.commit()
     assert numbers(row_id) == [("4833334444", "")]
     TABLE["blacklists"].delete(TABLE["blacklists"].get(row_id))
-    db.session.execute(update(changes.Change).values(at=changes.Change.at - timedelta(days=31)) if db.engine.dialect.name != "sqlite" else
-                       update(changes.Change).values(at=func.datetime(changes.Change.at, "-31 days")))
+    db.session.execute(update(changes.Change).values(at=ground.now() - timedelta(days=31)))
     db.session.commit()
     jobs.forget_deleted()
     assert numbers(row_id) == []
