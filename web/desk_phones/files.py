@@ -27,7 +27,6 @@ def _too_many(_limit: RequestLimit) -> Response:
     return _plain("Too many requests\n", 429)
 
 
-@pages.get("/provisioning/", defaults={"asked": ""})
 @pages.get("/provisioning/<path:asked>")
 @limiter.limit(WRONG_ONES, deduct_when=lambda answer: answer.status_code == 404, on_breach=_too_many)
 @public
