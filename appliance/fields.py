@@ -76,6 +76,10 @@ class Kind:
         """Stored → outside."""
         return stored
 
+    def as_key(self, text: str) -> str:
+        """A natural key as somebody writes it → as it is stored."""
+        return text
+
     def text(self, stored: Any) -> str:
         """Stored → one line for lists and differences."""
         return "" if stored is None else str(self.show(stored))

@@ -88,6 +88,20 @@ def now() -> Picture:
         return Picture()
 
 
+def row(kind: str, row_id: str) -> Row:
+    """One row as it is now; empty when there is none, nobody keeps it up to date, or Redis is dead."""
+    try:
+        with connection().pipeline(transaction=True) as ask:
+            ask.get("live:beat")
+            ask.hget(f"live:{kind}", row_id)
+            beat, found = ask.execute()
+    except redis.RedisError as why:
+        log.warning("no row: %s", why)
+        return {}
+    held: Row = json.loads(found) if beat and found else {}
+    return held
+
+
 def announce(**notice: str | int) -> None:
     """Tell the process of streams that something else changed: `apply=12`, `session="…"`, `user=3`.
 

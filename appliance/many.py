@@ -61,7 +61,8 @@ class Many:
 
     def id_of(self, key: Any) -> int | None:
         """The id of the row with this natural key; None also for one made here that has none yet."""
-        attr = self.resource.fields[self.resource.key].attr
+        spec = self.resource.fields[self.resource.key]
+        attr, key = spec.attr, spec.kind.as_key(key) if isinstance(key, str) else key
         found = self._taken[attr].get(key) if attr in self._taken else getattr(self.resource.find(key), "id", None)
         return found if isinstance(found, int) else None
 

@@ -8,7 +8,7 @@ SECTIONS = {
 KEYS = {  # section (or section.list) → keys
     "extension_classes": {"change_status"},
     "feature_codes": {"ad_hoc_conference"},
-    "extensions": {"webrtc", "call_centre", "provisioning", "hide_in_phonebook"},
+    "extensions": {"webrtc", "call_centre"},
     "outbound_routes.rules": {"cnl"},
     "users": {"queues", "supervisor", "team", "avatar"},
 }

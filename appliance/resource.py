@@ -115,7 +115,7 @@ class Resource:
         column = getattr(self.model, self.fields[self.key].attr)
         if self.fields[self.key].kind.schema is int:  # a key that is a number: "07" and "x" are none
             return self._find_number(column, str(key))
-        return db.session.scalar(select(self.model).where(column == str(key)))
+        return db.session.scalar(select(self.model).where(column == self.fields[self.key].kind.as_key(str(key))))
 
     def _find_number(self, column: Any, key: str) -> Any | None:
         is_number = re.fullmatch(r"0|[1-9][0-9]{0,8}", key)

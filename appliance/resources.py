@@ -9,6 +9,7 @@ from appliance.calendar_events import model as calendar_events
 from appliance.company import model as company
 from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
+from appliance.desk_phones import model as desk_phones
 from appliance.dialing_profiles import model as dialing_profiles
 from appliance.email import model as email
 from appliance.extension_classes import model as extension_classes
@@ -35,6 +36,7 @@ from appliance.work_shifts import model as work_shifts
 
 RESOURCES = [
     extensions.resource,
+    desk_phones.resource,
     extension_classes.resource,
     pickup_groups.resource,
     dialing_profiles.resource,

@@ -39,8 +39,11 @@ class Example:
 
 EXAMPLES = {
     "extensions": Example(
-        {"number": "2001", "name": "Ana", "class": "Padrão", "devices": 2}, {"name": "Ana Maria"}, ("number", "1"),
+        {"number": "2001", "name": "Ana", "class": "Padrão", "devices": 2, "provisioning": True, "hide_in_phonebook": True}, {"name": "Ana Maria"}, ("number", "1"),
         secrets={"password": "segredo-da-Ana-1"}),
+    "desk_phones": Example(
+        {"mac": "00:0b:82:12:34:56", "extension": "2001", "brand": "grandstream", "model": "GXP1625"}, {"model": "GXP1630"}, ("mac", "00:0b:82"),
+        needs=lambda: make_extension("2001", devices=5), secrets={"admin_password": "paginaDoAparelho9"}),
     "extension_classes": Example(
         {"name": "Loja", "caller_id": "4830139018", "ring_timeout_seconds": 25,
          "call_time_window": [{"weekdays": ["mon", "tue"], "start": "08:00", "end": "24:00"}]}, {"ring_timeout_seconds": 40}, ("ring_timeout_seconds", 4)),
@@ -493,7 +496,8 @@ def test_nobody_gets_in_without_logging_in(client, word):
 
 def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Flask):
     open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language",
-                   "recordings.listen"}  # opened by its signature
+                   "recordings.listen",  # opened by its signature
+                   "provisioning.file"}  # opened by a phone's secret
     known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "jobs", "assistant", "map", "missed_calls", "rating_scores"}
     for rule in whole_app.url_map.iter_rules():
         view = whole_app.view_functions[rule.endpoint]

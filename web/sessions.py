@@ -15,7 +15,7 @@ from appliance import lanes, live, settings
 from appliance.db import digest
 
 IDLE_SECONDS = 12 * 3600
-QUIET = ("static", "healthz")  # endpoints that need no session
+QUIET = ("static", "healthz", "provisioning.file")  # endpoints that need no session
 
 
 class Session(CallbackDict[str, Any], SessionMixin):

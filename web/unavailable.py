@@ -35,11 +35,16 @@ def connect(app: Flask, ours: object) -> None:
         kind = ground.trouble(why)
         if not kind:
             return ours(why)  # type: ignore[operator,no-any-return]
-        log.error("the database is %s at %s: %s", kind, request.path, str(getattr(why, "orig", why)).strip())
+        log.error("the database is %s at %s: %s", kind, told_path(), str(getattr(why, "orig", why)).strip())
         return answer(WORDS[kind])
 
     for kind in ground.AWAY:
         app.register_error_handler(kind, away)
+
+
+def told_path() -> str:
+    """The address of this request as a log may hold it: addresses that phones fetch their files from have a secret in them."""
+    return "/provisioning/…" if request.path.startswith("/provisioning/") else request.path
 
 
 def answer(text: str) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-"""Extensions (ramais): one SIP user each (EXT-01 to EXT-08, EXT-13, EXT-28)."""
+"""Extensions (ramais): one SIP user each (EXT-01 to EXT-09, EXT-12, EXT-13, EXT-28)."""
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,7 +11,7 @@ from appliance.db import Base, db
 from appliance.dialing_profiles.model import DialingProfile
 from appliance.errors import Refused
 from appliance.extension_classes.model import ExtensionClass
-from appliance.fields import DialNumber, Name, Secret, Whole, field
+from appliance.fields import Boolean, DialNumber, Name, Secret, Whole, field
 from appliance.links import Reference
 from appliance.pickup_groups.model import PickupGroup
 from appliance.resource import Resource
@@ -57,6 +57,14 @@ class Extension(Base):
     devices: Mapped[int] = field(
         Whole(1, 5), _l("Devices"), default=1, help=_l("How many phones may register at the same time; all of them ring."),
     )
+    provisioning: Mapped[bool] = field(
+        Boolean(), _l("Provisioning"), default=False, also="Provisionamento autoprovisionamento",
+        help=_l("Its desk phone fetches number, password and phone book from here by itself. The phone is created under Desk phones."),
+    )
+    hide_in_phonebook: Mapped[bool] = field(
+        Boolean(), _l("Hide in phone book"), default=False, also="Ocultar na agenda",
+        help=_l("Left out of the phone book the desk phones show; whoever dials the number still reaches it."),
+    )
 
     extension_class: Mapped[ExtensionClass] = relationship(lazy="joined")
     dialing_profile: Mapped[DialingProfile | None] = relationship()
@@ -95,8 +103,9 @@ resource = Resource(
     columns=["number", "name", "class", "dialing_profile", "pickup_group", "cost_centre"], search=["number", "name"],
     filters=["class", "dialing_profile", "pickup_group", "cost_centre"],
     tabs={_l("General"): ["number", "name", "password", "class", "dialing_profile"],
-          _l("Groups"): ["pickup_group", "cost_centre", "devices"]},
-    destination="extension",
+          _l("Groups"): ["pickup_group", "cost_centre", "devices"],
+          _l("Phone"): ["provisioning", "hide_in_phonebook"]},
+    at_once=["provisioning", "hide_in_phonebook"], destination="extension",
     empty=_l("An extension is a phone of yours: number, name and password are enough. Create the first one."),
     also="Ramais ramal telefone SIP",
 )
