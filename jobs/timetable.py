@@ -27,6 +27,7 @@ TIMETABLE = [
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
     Timed("jobs.backups.look", "default", every_seconds=300),             # whether the hour of the settings has come
     Timed("jobs.imports.tidy", "default", every_seconds=60),
+    Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),
     Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
 ]

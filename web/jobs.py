@@ -38,6 +38,7 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.remove_old": _l("Remove old recordings"),
     "jobs.recordings.verify": _l("Verify the recordings"),
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
+    "jobs.upkeep.look_at_disk": _l("Watch how full the disk is"),
     "jobs.upkeep.look_at_ports": _l("Look whether the SIP port is free"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
     "jobs.voicemail_boxes.announce": _l("Announce a voice message by e-mail"),

@@ -170,14 +170,15 @@ def _restore(where: Any, name: str, database: str, dry_run: bool, yes: bool, as_
         with take.alone():
             snapshot = restore.choose(where, name)
             said = restore.manifest(where, snapshot.name)
-            if dry_run or not yes:
-                changes = asdict(restore.difference(machine, where, snapshot.name, said))
-                if dry_run:
-                    return {"snapshot": snapshot.name, "at": said.at, "version": said.version, "rows": said.row_count, "difference": changes}
-                click.echo("\n".join(_told({"snapshot": snapshot.name, "at": said.at, "difference": changes})), err=True)
+            changes = restore.difference(machine, where, snapshot.name, said)
+            foreseen = {"snapshot": snapshot.name, "at": said.at, "version": said.version, "rows": said.row_count, "difference": asdict(changes)}
+            if dry_run:
+                return foreseen
+            if not yes:
+                click.echo("\n".join(_told(foreseen)), err=True)
                 click.confirm(f"Replace what {machine.home} holds by this backup?", abort=True, err=True)
             was_up = supervisor.supervisor_pid(machine) is not None
-            report = restore.restore(where, snapshot, url, lambda: _stop(front_door, machine), lambda text: click.echo(text, err=True))
+            report = restore.restore(where, snapshot, said, changes, url, lambda: _stop(front_door, machine), lambda text: click.echo(text, err=True))
     if was_up:
         front_door.up(settings.load(), lambda text: click.echo(text, err=True))
     found: dict[str, Any] = json.loads(json.dumps(asdict(report)))

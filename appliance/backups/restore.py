@@ -52,6 +52,7 @@ class Difference:
     recordings_missing: int = 0
     bytes_here: int = 0
     bytes_backup: int = 0
+    bytes_in_all: int = 0   # of every file of the backup
 
     @property
     def changed(self) -> list[dict[str, Any]]:
@@ -117,7 +118,11 @@ def difference(machine: Settings, where: Destination, snapshot: str, said: Manif
             found.tables.append({"name": name, "here": one["rows"], "backup": other["rows"], "same": one == other})
     folder = machine.home / "recordings"
     mine = {str(file.relative_to(machine.home)): file.stat().st_size for file in folder.rglob("*") if file.is_file()}
-    theirs = {one.path: one.size_bytes for one in store.entries(where, snapshot, "recordings")} if "recordings" in said.folders else {}
+    theirs = {}
+    for entry in store.entries(where, snapshot, ""):
+        found.bytes_in_all += entry.size_bytes
+        if entry.path.startswith("recordings/"):
+            theirs[entry.path] = entry.size_bytes
     found.recordings_here, found.bytes_here = len(mine), sum(mine.values())
     found.recordings_backup, found.bytes_backup = len(theirs), sum(theirs.values())
     found.recordings_missing = sum(1 for path in mine if path not in theirs)
@@ -163,19 +168,15 @@ def _here(machine: Settings) -> dict[str, dict[str, Any]]:
             db.engine.dispose()
 
 
-def restore(where: Destination, snapshot: store.Snapshot, url: URL, stop: Callable[[], None], say: Say) -> Report:
+def restore(where: Destination, snapshot: store.Snapshot, said: Manifest, changes: Difference, url: URL, stop: Callable[[], None], say: Say) -> Report:
     """Make everything ready, `stop` whatever runs of the home, and take it over. Raises Refused or Busy while the home is still as it was."""
     machine, began = machine_settings.load(), time.monotonic()
     os.umask(0o077)
-    if (machine.home / FOLDER / PLAN).exists():
-        finish(machine, say)
-    said = manifest(where, snapshot.name)
     scratch.known_heads(said.heads)
-    changes = difference(machine, where, snapshot.name, said)
     ready = machine.home / FOLDER
     shutil.rmtree(ready, ignore_errors=True)
     (ready / "files").mkdir(parents=True, mode=0o700)
-    content.need_room(machine.home, sum(one.size_bytes for one in store.entries(where, snapshot.name, "")))
+    content.need_room(machine.home, changes.bytes_in_all)
     try:
         plan = _prepare(machine, where, snapshot, said, url, say)
     except (OSError, DBAPIError) as why:

@@ -68,7 +68,8 @@ def fill(app: Flask, stream: IO[bytes], heads: list[str], told: Told) -> dict[st
             upgrade(directory=str(MIGRATIONS), revision=head)
         with move.filling(db.engine) as connection:
             found = rows.load(stream, connection, told)
-        upgrade(directory=str(MIGRATIONS))
+        if set(heads) != set(ScriptDirectory(str(MIGRATIONS)).get_heads()):
+            upgrade(directory=str(MIGRATIONS))
         move.settle(db.engine)
     return found
 

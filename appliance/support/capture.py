@@ -18,6 +18,7 @@ GOODBYE_SECONDS = 2.0   # after the last word of a call: answers and repetitions
 COLUMN = 30
 SECRET = re.compile(r"(?im)^((?:Proxy-)?Authorization|(?:WWW|Proxy)-Authenticate):.*$")
 ETHERNET, UDP_BYTES = 14, 8
+NOWHERE = ":0"           # Asterisk writes 0.0.0.0:0 for its own end of UDP
 IPV4, IPV6 = 0x0800, 0x86DD
 
 
@@ -163,7 +164,7 @@ def messages(file: Path, port: int) -> Iterator[Message]:
         found = _udp(frame)
         if found is not None:
             source, target, text = found
-            yield Message(seconds + micros / 1e6, source, target, source.endswith(f":{port}"), text)
+            yield Message(seconds + micros / 1e6, source, target, source.endswith((f":{port}", NOWHERE)), text)
 
 
 def _udp(frame: bytes) -> tuple[str, str, str] | None:

@@ -28,7 +28,7 @@ _TIME = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?|\b\d\d:\d\d:\d
 _KEPT = re.compile(_TIME)
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _QUOTED = re.compile(r'"([^"<>\n]{1,80})"(\s*<)')                       # "Maria Silva" <48…> of SIP and of Asterisk
-_HASH = re.compile(r"\$argon2[^\s\"',]+|\bgAAAA[\w=-]{40,}")
+_HASH = re.compile(r"\$argon2[^\s\"']+|\bgAAAA[\w=-]{40,}")
 _SAID = re.compile(r"(?i)\b(pass(?:word|wd)?|senha|secret|token|authorization|proxy-authorization|cookie|set-cookie|x-csrftoken|api[_-]?key|nonce|response"
                    r"|pin)(\"?\s*[=:]\s*>?\s*)([^\r\n,;&]+)")
 _ADDRESS_WITH_PASSWORD = re.compile(r"(\w+://[^\s/:@]+):[^\s@]+@")
