@@ -21,6 +21,10 @@ MESSAGES = {  # code → what a person reads and what to do; %(…)s come from t
     "recordings_paused": N_("Calls are not recorded: the disk has only %(free)s GB left. Free some space; recording begins again by itself."),
     "sip_port": N_("The SIP port %(port)s (UDP) is not the exchange's: %(program)s has it. No phone can register. Stop that program or set BENTEVI_SIP_PORT, "
                    "then start the exchange again."),
+    "disk_full": N_("The disk is %(percent)s %% full (%(free)s GB free). Lower days or room in the recording policy, or remove what is not needed."),
+    "backup_failed": N_("The backup failed: %(reason)s It is tried again; see the page Backups."),
+    "backup_old": N_("The last complete backup is %(days)s days old. Look at the page Backups why, and make one."),
+    "backup_rehearsal": N_("The rehearsal of the restore failed: %(reason)s Make a new backup and rehearse it; see the page Backups."),
     "recordings_broken": N_("%(count)s recordings are missing or differ from what was sealed. See the verify page."),
 }
 

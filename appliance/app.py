@@ -10,13 +10,14 @@ __all__ = ["LANGUAGES", "bare_app"]
 WEB = settings.CHECKOUT / "web"
 
 
-def bare_app(locale_selector: object = None, database_url: str = "") -> Flask:
-    """An application with rows and languages; Portuguese unless somebody selects another. On this home's database, or another."""
+def bare_app(locale_selector: object = None, database_url: str = "", schema: str = "") -> Flask:
+    """An application with rows and languages; Portuguese unless somebody selects another. On this home's database, or another (of which
+    one schema, on PostgreSQL)."""
     from appliance import resources  # noqa: F401  the table must be in use before any row is read
 
     app = Flask("web", root_path=str(WEB))
     app.config["BABEL_DEFAULT_LOCALE"] = "pt_BR"
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(WEB / "translations")
     Babel(app, locale_selector=locale_selector)
-    db.connect(app, database_url)
+    db.connect(app, database_url, schema)
     return app

@@ -14,12 +14,14 @@ from typing import Any, TextIO
 import click
 
 from appliance import developing, front_door, settings
+from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
 from appliance.queues import command as queues_command
 from appliance.recordings import command as recordings_command
 from appliance.settings import Settings
+from appliance.support import command as support_command
 
 
 class Commands(click.Group):
@@ -132,6 +134,7 @@ def first_start_() -> None:
     from appliance import first_start  # rows and rules take half a second to load; most commands need none
     from appliance.app import bare_app
 
+    finish_restore()
     with bare_app().app_context():
         first_start.prepare()
 
@@ -150,11 +153,20 @@ def rows() -> Iterator[None]:
 
     if not home().home.exists():
         raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
+    finish_restore()
     with bare_app().app_context():
         if not inspect(db.engine).has_table("company"):
             raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield
+
+
+def finish_restore() -> None:
+    """A restore that was cut off while it took over is brought to its end before anybody reads a row."""
+    if (home().home / "restoring" / "plan.json").exists():
+        from appliance.backups import restore  # most commands need none of it
+
+        restore.finish(home())
 
 
 def store() -> None:
@@ -363,10 +375,12 @@ def token_create(login: str, name: str) -> None:
         click.echo(f"token, shown only now: {text}")
 
 
+backups_command.add_to(bentevi, rows, tell)
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
 queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)
+support_command.add_to(bentevi, rows, tell)
 developing.add_to(bentevi)
 
 

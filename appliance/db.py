@@ -56,7 +56,7 @@ _FULL = {"SQLITE_FULL", "53100"}
 LOCK_SECONDS = 15               # so long one who writes waits for another; storing thousands of rows takes some
 WRITERS = 0x62656E74            # the advisory lock of PostgreSQL that whoever writes holds until the commit
 IDLE_SECONDS = 300              # a transaction nobody goes on with ends by itself: its process may have died on another machine
-POSTGRESQL_OPTIONS = {
+POSTGRESQL_OPTIONS: dict[str, Any] = {
     "pool_pre_ping": True,      # connections of before a restart of the server are noticed, and made anew
     "connect_args": {
         "connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "application_name": "bentevi",
@@ -65,13 +65,20 @@ POSTGRESQL_OPTIONS = {
 }
 
 
-def connect(app: Flask, database_url: str = "") -> None:
-    """Give the application its database: this home's, unless another is named."""
+def _postgresql_options(schema: str) -> dict[str, Any]:
+    if not schema:
+        return POSTGRESQL_OPTIONS
+    arguments: Any = POSTGRESQL_OPTIONS["connect_args"]
+    return POSTGRESQL_OPTIONS | {"connect_args": arguments | {"options": f"{arguments['options']} -c search_path={schema}"}}
+
+
+def connect(app: Flask, database_url: str = "", schema: str = "") -> None:
+    """Give the application its database: this home's, unless another is named; of PostgreSQL one schema, which must be there, when it is named."""
     mark = _mark(settings.load())  # before the address is read: when it changes in between, the first look notices
     machine = settings.load()
     url = make_url(database_url or machine.database_url)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    options = POSTGRESQL_OPTIONS if url.get_backend_name() == "postgresql" else {}
+    options = _postgresql_options(schema) if url.get_backend_name() == "postgresql" else {}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"hide_parameters": True}  # an error told in a log must not tell what rows hold
     db.init_app(app)
     migrate.init_app(app)

@@ -6,6 +6,7 @@ from flask_migrate import upgrade
 
 from appliance import applying, changes, prompts, settings, tune
 from appliance import db as ground
+from appliance.backups import restore
 from appliance.database import move
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
@@ -39,7 +40,20 @@ def prepare() -> None:
         attempt = applying.now("first start")
         if attempt.state == "failed":
             raise SystemExit("\n".join(applying.told(found)["text"] for found in attempt.findings))
+    elif restore.restored_from(machine):
+        _apply_restored()
     else:
+        applying.recover()
+    restore.settled(machine)
+
+
+def _apply_restored() -> None:
+    """The configuration of a restored home, anew: paths and ports of this machine stand in its files. What cannot be applied is told, and
+    the revision that was in force comes back."""
+    attempt = applying.now("restored from a backup")
+    if attempt.state == "failed":
+        print("\n".join(["the restored configuration could not be applied; the revision before stays in force:",
+                         *(applying.told(found)["text"] for found in attempt.findings)]), flush=True)
         applying.recover()
 
 

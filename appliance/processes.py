@@ -80,6 +80,11 @@ def reports_command(settings: Settings) -> list[str]:
     return [sys.executable, "-m", "jobs.worker", "reports"]
 
 
+def backups_command(settings: Settings) -> list[str]:
+    """Backups, which may take hours the first time: nothing else waits for them."""
+    return [sys.executable, "-m", "jobs.worker", "backups"]
+
+
 def cron_command(settings: Settings) -> list[str]:
     """What runs at which minute or hour."""
     return [sys.executable, "-m", "jobs.cron"]
@@ -291,6 +296,7 @@ PROCESSES = [
     Process("live", live_command, live_answers, has_rows=True),
     Process("worker", worker_command, worker_answers, stop_seconds=20, has_rows=True),
     Process("reports", reports_command, worker_answers, stop_seconds=20, has_rows=True),
+    Process("backups", backups_command, worker_answers, stop_seconds=20, has_rows=True),
     Process("cron", cron_command, cron_answers, has_rows=True),
     Process("nginx", nginx_command, nginx_answers, stop_seconds=5),
 ]

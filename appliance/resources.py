@@ -3,6 +3,7 @@
 from appliance import resource
 from appliance.announcements import model as announcements
 from appliance.audio_prompts import model as audio_prompts
+from appliance.backup_policy import model as backup_policy
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
 from appliance.calendar_events import model as calendar_events
@@ -67,6 +68,7 @@ RESOURCES = [
     sip.resource,
     email.resource,
     recording_policy.resource,
+    backup_policy.resource,
 ]
 
 resource.use(RESOURCES)

@@ -1,8 +1,13 @@
 """Small jobs that keep a home in order."""
 
+import shutil
+
 from appliance import alarms, changes, settings
 from appliance.db import db
 from appliance.telephony import ports
+
+
+NEARLY_FULL = 90  # per cent
 
 
 def forget_old_changes(_: int = 0) -> None:
@@ -18,4 +23,15 @@ def look_at_ports(_: int = 0) -> None:
         alarms.put("sip_port", port=trouble.port, program=f"{trouble.program} ({trouble.pid})" if trouble.program else "–")
     else:
         alarms.clear("sip_port")
+    db.session.commit()
+
+
+def look_at_disk(_: int = 0, percent: int | None = None) -> None:
+    """An alarm while the disk of the home is nine tenths full. May run at any time. `percent` None asks the disk."""
+    usage = shutil.disk_usage(settings.load().home)
+    used = percent if percent is not None else round(100 * (usage.total - usage.free) / usage.total)
+    if used >= NEARLY_FULL:
+        alarms.put("disk_full", percent=used, free=f"{usage.free / 10**9:.1f}")
+    else:
+        alarms.clear("disk_full")
     db.session.commit()

@@ -10,12 +10,13 @@
 set -euo pipefail
 
 # Redis and nginx run under our own supervisor; sox and espeak-ng make prompts, lame keeps recordings small; the fonts and Pango print PDFs;
-# iproute2 and util-linux put a trial Asterisk into a network of its own. The tests compile a stand-in for a channel driver.
+# iproute2 and util-linux put a trial Asterisk into a network of its own; restic keeps backups, ssh carries them. The tests compile a
+# stand-in for a channel driver and keep backups on a server of SFTP.
 product="redis-server nginx sox lame espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
-         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux"
-tests="chromium postgresql gcc libc6-dev"
+         libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux restic openssh-client"
+tests="chromium postgresql gcc libc6-dev openssh-server"
 benches="sip-tester sqlite3"
-services="nginx redis-server asterisk postgresql"
+services="nginx redis-server asterisk postgresql ssh"
 
 say() { echo "bentevi: $*" >&2; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

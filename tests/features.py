@@ -207,6 +207,8 @@ ROWS = {
     "SYS-15": ("Configuration from zero", "/assistant"),
     "SYS-17": ("Configuration generation", "/revisions"),
     "SYS-18": ("Background jobs", "/jobs"),
+    "SYS-19": ("Maintenance: doctor, bundle for support, capture of a call, backup and restore at the console", "/backups, console"),
+    "SYS-20": ("Backup, restore, rehearsal", "/backups, /backup_policy"),
     "SYS-22": ("Time and zone", "/company"),
 }
 
@@ -244,6 +246,8 @@ WAITING = {
     "CFG-13": "Menus of later parts.",
     "CFG-14": "Guides of call-centre agents, the operator panel, team monitoring, the dialer and PipeRun: their parts.",
     "SYS-15": "IVR, queue and the installed image (ISO): their parts.",
+    "SYS-19": "Network settings at the console, and a dry run of each script: the appliance.",
+    "SYS-20": "Retention by kind of data besides recordings, reports and audit; a nearly full disk removes recordings by their own room, not by the disk's.",
     "REP-16": "The advanced filter (REP-03).",
     "REP-07": "The advanced filter (REP-03).",
     "REP-19": "The advanced filter (REP-03).",

@@ -7,6 +7,8 @@ from sqlalchemy import delete
 from appliance import alarms, changes, lanes, numbering
 from appliance import db as ground
 from appliance.assistant.model import Assistant
+from appliance.backup_policy.attempts import Backup
+from appliance.backup_policy.model import BackupPolicy
 from appliance.blacklists.entries import BlacklistNumber
 from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
@@ -52,12 +54,13 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, MissedCall, CallStep, Call, CallTotal, CallHour,
-            VisitTotal, VisitHour, VoicemailMessage,
+            VisitTotal, VisitHour, VoicemailMessage, Backup,
             BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()
-    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email)):
+    for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
+                        ("backup_policy", BackupPolicy)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -13,7 +13,7 @@ GROUND = {
     "undo", "tune",
 }
 OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor"}  # know Asterisk, but no feature
-ROOF = {"agi_scripts", "app", "applying", "cli", "config_files", "developing", "events", "first_start", "prompts", "proving", "records", "resources", "sounds"}
+ROOF = {"agi_scripts", "app", "applying", "backups", "cli", "config_files", "developing", "events", "first_start", "prompts", "proving", "records", "resources", "sounds", "support", "tables"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 
 # One feature may read another's rows (model.py). Further than that, each for its reason:

@@ -19,7 +19,7 @@ from appliance.settings import CHECKOUT, Settings, load
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 PORTS = {"BENTEVI_HTTP_PORT": TCP, "BENTEVI_HTTPS_PORT": TCP, "BENTEVI_AMI_PORT": TCP, "BENTEVI_AGI_PORT": TCP,
          "BENTEVI_WS_PORT": TCP, "BENTEVI_SIP_PORT": UDP}  # fmt: skip
-NAMES = ["supervisor", "redis", "asterisk", "proving", "records", "events", "agi", "web", "live", "worker", "reports", "cron", "nginx"]
+NAMES = ["supervisor", "redis", "asterisk", "proving", "records", "events", "agi", "web", "live", "worker", "reports", "backups", "cron", "nginx"]
 
 
 class Home:

@@ -49,6 +49,7 @@ from web import (
 from web import map as maps
 from web.assistant import routes as assistant
 from web.audio_prompts import routes as audio_prompts
+from web.backups import routes as backups
 from web.blacklists import routes as blacklists
 from web.business_hours import routes as business_hours
 from web.calendar_events import routes as calendar_events
@@ -77,8 +78,7 @@ SCREENS = [
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, out_of_hours_api.pages, missed_calls.pages, queues.pages,
-    moh_classes.pages, own.pages, email.pages, feature_codes.pages, desk_phones.pages,
-    phone_files.pages,
+    moh_classes.pages, own.pages, email.pages, feature_codes.pages, desk_phones.pages, phone_files.pages, backups.pages,
 ]
 
 POLICY = (

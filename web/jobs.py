@@ -21,6 +21,9 @@ TITLES = {  # function → what a person reads
     "jobs.apply.run": _l("Apply the configuration"),
     "jobs.audio_prompts.make": _l("Prepare a sound"),
     "jobs.audio_prompts.tidy": _l("Remove sounds nobody uses"),
+    "jobs.backups.run": _l("Make a backup"),
+    "jobs.backups.rehearse": _l("Rehearse the restore of a backup"),
+    "jobs.backups.look": _l("Look whether a backup is due"),
     "jobs.blacklists.forget_deleted": _l("Remove numbers of deleted blacklists"),
     "jobs.company.put_least": _l("Compare the protocol numbers with Asterisk's count"),
     "jobs.follow_me.put": _l("Tell Asterisk about follow-me and lock"),
@@ -35,6 +38,7 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.remove_old": _l("Remove old recordings"),
     "jobs.recordings.verify": _l("Verify the recordings"),
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
+    "jobs.upkeep.look_at_disk": _l("Watch how full the disk is"),
     "jobs.upkeep.look_at_ports": _l("Look whether the SIP port is free"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
     "jobs.users.forget_old": _l("Tidy letters for passwords"),
@@ -44,7 +48,7 @@ TITLES = {  # function → what a person reads
     "jobs.records.reconcile": _l("Compare call records with Asterisk's counters"),
     "jobs.reports.run": _l("Make a report"),
 }
-LANES = {"telephony": _l("Telephony"), "default": _l("General"), "reports": _l("Reports")}
+LANES = {"telephony": _l("Telephony"), "default": _l("General"), "reports": _l("Reports"), "backups": _l("Backups")}
 
 
 @pages.get("/jobs")

@@ -22,6 +22,7 @@ from appliance.outbound_routes.model import OutboundRoute
 from appliance.revisions.model import last_attempt, newest
 from appliance.trunks.model import Trunk
 from web import panel
+from web.backups import routes as backups
 from web.login import current_user, needs
 
 log = logging.getLogger("bentevi.web")
@@ -43,7 +44,7 @@ def show() -> ResponseReturnValue:
     steps.sort(key=lambda step: FIRST_STEPS.index(step[0].word))
     sees_now = user.may("now")
     return render_template("now.html", counts=counts, steps=steps, revision=newest(), attempt=last_attempt(),
-                           sees_now=sees_now, parts=parts() if sees_now else {}, clock_is_right=clock.is_synchronised())
+                           backups=backups.on_the_start_page() if user.may("backups") else {}, sees_now=sees_now, parts=parts() if sees_now else {}, clock_is_right=clock.is_synchronised())
 
 
 def parts() -> dict[str, Any]:

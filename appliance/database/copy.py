@@ -5,7 +5,7 @@ Nothing here names a table: the metadata does. Memory stays the same for any num
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -68,10 +68,16 @@ def count(connection: Connection, table: Table) -> int:
 
 def copied(source: Connection, target: Connection, table: Table, told: Told) -> Content:
     """Copy a table inside the target's transaction; what it held."""
-    content, batch, total = Content(), list[tuple[Any, ...]](), count(source, table)
+    return filled(target, table, rows(source, table), (count(source, table), last_number(source, table)), told)
+
+
+def filled(target: Connection, table: Table, found: Iterable[tuple[Any, ...]], facts: tuple[int, int], told: Told) -> Content:
+    """Put these rows into an empty table inside the target's transaction; what they were. `facts`: how many are expected, and the last
+    number the table gave out."""
+    content, batch, (total, last) = Content(), list[tuple[Any, ...]](), facts
     write = _writer(target, table)
-    for row in rows(source, table):
-        content.add(_canonical(table, row))
+    for row in found:
+        content.add(canonical(table, row))
         batch.append(row)
         if len(batch) == BATCH_ROWS:
             write(batch)
@@ -81,24 +87,30 @@ def copied(source: Connection, target: Connection, table: Table, told: Told) -> 
         write(batch)
     if content.count:
         told(table.name, content.count, total)
-    _put_sequence(target, table, max(_sequence(source, table), _largest(source, table)))
+    _put_sequence(target, table, last)
     return content
+
+
+def last_number(connection: Connection, table: Table) -> int:
+    """The last number the table gave out, or the largest it holds; 0 when it gives out none."""
+    return max(_sequence(connection, table), _largest(connection, table))
 
 
 def content(connection: Connection, table: Table) -> Content:
     """What a table holds now."""
     found = Content()
     for row in rows(connection, table):
-        found.add(_canonical(table, row))
+        found.add(canonical(table, row))
     return found
 
 
-def rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
-    """Every row, JSON as text, without NUL in texts: PostgreSQL cannot store it, and nothing of ours needs it."""
+def rows(connection: Connection, table: Table, in_order: bool = False) -> Iterator[tuple[Any, ...]]:
+    """Every row, by its key when the order matters; JSON as text, without NUL in texts: PostgreSQL cannot store it, and nothing of ours needs it."""
     is_postgresql = connection.dialect.name == "postgresql"  # its driver would read JSON
     asked = [cast(column, Text) if is_postgresql and isinstance(column.type, Json) else column for column in table.columns]
     texts = [place for place, column in enumerate(table.columns) if column.type.python_type is str]
-    question = select(*asked).execution_options(stream_results=True, yield_per=BATCH_ROWS)
+    ordered = select(*asked).order_by(*table.primary_key.columns) if in_order else select(*asked)
+    question = ordered.execution_options(stream_results=True, yield_per=BATCH_ROWS)
     with connection.execute(question) as result:
         for row in result:
             if any("\0" in str(row[place]) or not isinstance(row[place], str) for place in texts if row[place] is not None):
@@ -107,7 +119,7 @@ def rows(connection: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
                 yield tuple(row)
 
 
-def _canonical(table: Table, row: tuple[Any, ...]) -> tuple[Any, ...]:
+def canonical(table: Table, row: tuple[Any, ...]) -> tuple[Any, ...]:
     """The same values from either database look the same: instants in UTC, JSON whatever its spaces."""
     return tuple(_plain(column, value) for column, value in zip(table.columns, row, strict=True))
 
@@ -150,20 +162,20 @@ def _writer(target: Connection, table: Table) -> Callable[[list[tuple[Any, ...]]
 # ------------------------------------------------------------------------------------------- sequences: an id is never given twice
 
 
-def _number(table: Table) -> Column[Any] | None:
+def number_column(table: Table) -> Column[Any] | None:
     """The column whose numbers the database gives out."""
     column = table.autoincrement_column
     return column if column is not None and isinstance(column.type, Integer) else None
 
 
 def _largest(connection: Connection, table: Table) -> int:
-    column = _number(table)
+    column = number_column(table)
     return int(connection.scalar(select(func.max(column))) or 0) if column is not None else 0
 
 
 def _sequence(connection: Connection, table: Table) -> int:
     """The last number that was given out, also to a row that is gone."""
-    column = _number(table)
+    column = number_column(table)
     if column is None:
         return 0
     if connection.dialect.name == "sqlite":
@@ -183,7 +195,7 @@ def _sequence_name(connection: Connection, table: Table, column: Column[Any]) ->
 
 
 def _put_sequence(connection: Connection, table: Table, value: int) -> None:
-    column = _number(table)
+    column = number_column(table)
     if column is None or value < 1:
         return
     if connection.dialect.name == "sqlite":

@@ -126,7 +126,7 @@ def _carry(machine: Settings, url: URL, report: Report, say: Say) -> None:
         unknown = set(inspect(source).get_table_names()) - {table.name for table in tables} - {"alembic_version", target.MARK}
         if unknown:
             raise Refused(f"tables nobody knows would be left behind: {', '.join(sorted(unknown))}")
-        with new.app_context(), _filling(db.engine) as filled:
+        with new.app_context(), filling(db.engine) as filled:
             contents = {table.name: _copied(source, filled, table, say) for table in tables}
             say("comparing what was read with what is stored")
             for table in tables:
@@ -134,7 +134,7 @@ def _carry(machine: Settings, url: URL, report: Report, say: Say) -> None:
                 if found != contents[table.name]:
                     raise RuntimeError(f"{table.name} differs: {contents[table.name]} was read, {found} is stored; the home stays where it was")
         with new.app_context():
-            _settle(db.engine)
+            settle(db.engine)
         report.tables = [{"name": name, "rows": held.count, "digest": held.digest} for name, held in contents.items()]
         say(f"{report.row_count} rows in {len(tables)} tables are the same on both sides")
         _switch(machine, url)
@@ -162,7 +162,7 @@ def _held(engine: Any, say: Say) -> Iterator[Connection]:
 
 
 @contextmanager
-def _filling(engine: Any) -> Iterator[Connection]:
+def filling(engine: Any) -> Iterator[Connection]:
     """One transaction of the new database; foreign keys are looked at when everything is there."""
     with engine.connect() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
@@ -183,7 +183,7 @@ def _take_time(connection: Connection) -> None:
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
-def _settle(engine: Any) -> None:
+def settle(engine: Any) -> None:
     """What was committed lies on the disk, and the planner knows how much there is."""
     with engine.connect() as connection:
         if connection.dialect.name == "postgresql":
@@ -211,8 +211,8 @@ def _switch(machine: Settings, url: URL) -> None:
     if url.get_backend_name() == "sqlite" and url.database == str(machine.sqlite_file):
         file.unlink()
     else:
-        _write(file, target.as_text(url) + "\n")
-    _sync(file.parent)
+        write(file, target.as_text(url) + "\n")
+    sync(file.parent)
 
 
 def _begin_anew(machine: Settings, say: Say) -> None:
@@ -276,11 +276,11 @@ def _pending(machine: Settings) -> dict[str, Any]:
 
 
 def _note(machine: Settings, pending: dict[str, Any]) -> None:
-    _write(_pending_file(machine), json.dumps(pending))
-    _sync(machine.secrets)
+    write(_pending_file(machine), json.dumps(pending))
+    sync(machine.secrets)
 
 
-def _write(file: Path, content: str) -> None:
+def write(file: Path, content: str) -> None:
     """Whole or not at all, for this user only."""
     file.parent.mkdir(exist_ok=True, mode=0o700)
     fresh = file.with_name(file.name + ".new")
@@ -292,7 +292,7 @@ def _write(file: Path, content: str) -> None:
     fresh.rename(file)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)

@@ -7,17 +7,8 @@ from flask import current_app
 from sqlalchemy import Connection, Table, event
 from sqlalchemy.types import TypeDecorator
 
-from appliance import alarms, changes, lanes, numbering  # noqa: F401  tables that are no resource
-from appliance.assistant import model as assistant  # noqa: F401
-from appliance.blacklists import imports as blacklist_imports  # noqa: F401
-from appliance.calls import raw, totals, visit_totals  # noqa: F401
+from appliance import tables  # noqa: F401  every table there is
 from appliance.db import Base
-from appliance.imports import model as imports  # noqa: F401
-from appliance.missed_calls import model as missed_calls  # noqa: F401
-from appliance.recordings import check  # noqa: F401
-from appliance.reports import model as reports  # noqa: F401
-from appliance.revisions import model  # noqa: F401
-from appliance.users import letters, token  # noqa: F401
 
 CONFIGURED = current_app.extensions["migrate"]
 

@@ -1,0 +1,108 @@
+"""The bundle for support: versions, state, findings, settings, configuration and logs as one file, without secrets and personal data (SYS-19)."""
+
+import io
+import json
+import platform
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from appliance import applying, front_door, settings
+from appliance import db as ground
+from appliance.backups import content
+from appliance.database import copy, facts
+from appliance.db import db
+from appliance.errors import Busy
+from appliance.revisions.model import newest_number
+from appliance.settings import Settings
+from appliance.support import doctor, masking
+from appliance.telephony import runtime, store
+
+MOST_LOG_BYTES = 400_000  # of each log, its end
+READ_ME = """What is in here: versions, the state of every process, the doctor's findings, how many rows each table has, the settings of the machine,
+the configuration in force without the files that hold passwords, and the end of each log.
+
+What was taken out: passwords, keys and tokens (<secret>), names and whatever people typed into forms (<name-…>), telephone numbers and other
+long numbers (<number-…>), e-mail addresses (<email-…>) and public addresses of the network (<address-…>). One value has one mask within this
+file and another one in the next. Look into it before you send it.
+"""
+
+
+def name() -> str:
+    """What the file is called."""
+    return f"bentevi-{ground.now():%Y%m%d-%H%M%S}.tar.gz"
+
+
+def make() -> bytes:
+    """The file. Inside an application; reads only."""
+    machine = settings.load()
+    mask = masking.of_home(machine)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for path, text in _parts(machine):
+            plain = (text if path == "READ-ME.txt" else mask.text(text)).encode()
+            entry = tarfile.TarInfo(f"bentevi/{path}")
+            entry.size, entry.mtime, entry.mode = len(plain), int(time.time()), 0o600
+            archive.addfile(entry, io.BytesIO(plain))
+    return out.getvalue()
+
+
+def _parts(machine: Settings) -> Iterator[tuple[str, str]]:
+    yield "READ-ME.txt", READ_ME
+    yield "versions.json", _json(_versions())
+    yield "status.json", _json(front_door.status(machine))
+    yield "doctor.json", _json([asdict(one) for one in doctor.examine(machine)])
+    yield "machine.json", _json(_machine(machine))
+    yield "database.json", _json(facts.facts() | {"rows": _rows()})
+    hidden = applying.hidden_files()
+    for path, text in sorted(store.files_of(machine, newest_number()).items()):
+        if path not in hidden:
+            yield f"configuration/{path}", text
+    for file in _logs(machine):
+        yield f"logs/{file.relative_to(machine.home)}", _end_of(file)
+
+
+def _versions() -> dict[str, Any]:
+    found = {"bentevi": content.version(), "python": platform.python_version(), "system": platform.platform(), "packages": {}}
+    try:
+        found["asterisk"] = runtime.version()
+    except Busy as why:
+        found["asterisk"] = str(why)
+    for program in (["redis-server", "--version"], ["restic", "version"]):
+        found[program[0]] = subprocess.run(program, capture_output=True, text=True, check=False).stdout.strip()
+    found["packages"] = {one.metadata["Name"]: one.version for one in metadata.distributions()}
+    return found
+
+
+def _machine(machine: Settings) -> dict[str, Any]:
+    known = {key: str(value) for key, value in vars(machine).items() if key != "database_url"}
+    return known | {"database": machine.database_url.partition(":")[0]}
+
+
+def _rows() -> dict[str, int]:
+    return {table.name: db.session.scalar(select(func.count()).select_from(table)) or 0 for table in copy.tables()}
+
+
+def _logs(machine: Settings) -> list[Path]:
+    """Of our processes and of Asterisk; the record files of calls are personal data through and through, and stay."""
+    return [file for file in (*sorted(machine.log.glob("*.log")), *sorted((machine.asterisk / "log").glob("*.log"))) if file.is_file()]
+
+
+def _end_of(file: Path) -> str:
+    with open(file, "rb") as stream:
+        stream.seek(0, 2)
+        size = stream.tell()
+        stream.seek(max(0, size - MOST_LOG_BYTES))
+        text = stream.read().decode("utf-8", "replace")
+    return text.partition("\n")[2] if size > MOST_LOG_BYTES else text
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False, default=str)

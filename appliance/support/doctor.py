@@ -1,0 +1,149 @@
+"""`bentevi doctor`: looks at the running machine; each finding says what is wrong and ends in what to do (SYS-19)."""
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import select
+
+from appliance import alarms, applying, clock, front_door, lanes, supervisor
+from appliance import db as ground
+from appliance.backup_policy import attempts
+from appliance.backup_policy import model as policies
+from appliance.certificate import FILE
+from appliance.db import MIGRATIONS, db
+from appliance.errors import Busy
+from appliance.lanes import Outgoing
+from appliance.settings import Settings
+from appliance.telephony import ports
+
+OLD_SECONDS = 600      # a committed job that waits longer than this is handed over by nobody
+LEAST_FREE = 0.1       # of the disk
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to be put right: how bad, what it is, and what to do."""
+
+    level: str
+    check: str
+    text: str
+    todo: str
+
+
+def examine(machine: Settings) -> list[Finding]:
+    """Every finding, the bad ones first; an empty list is good news. Inside an application on the home's database."""
+    found = [finding for check in CHECKS for finding in check(machine)]
+    return sorted(found, key=lambda one: one.level)
+
+
+def _processes(machine: Settings) -> Iterator[Finding]:
+    if supervisor.supervisor_pid(machine) is None:
+        yield Finding(ERROR, "processes", "nothing of this home runs", "Start it: bentevi up")
+        return
+    for entry in front_door.status(machine):
+        if not entry["answers"]:
+            word = "runs but does not answer" if entry["running"] else "is down"
+            yield Finding(ERROR, "processes", f"{entry['name']} {word}",
+                          f"Read why: bentevi logs {entry['name']}. It is started again by itself; if it stays so: bentevi down, then bentevi up.")
+        elif (entry.get("restarts") or 0) >= 3:
+            yield Finding(WARNING, "processes", f"{entry['name']} was started again {entry['restarts']} times", f"Read why: bentevi logs {entry['name']}")
+
+
+def _tables(machine: Settings) -> Iterator[Finding]:
+    with db.engine.execution_options(read_only=True).connect() as connection:
+        heads = set(MigrationContext.configure(connection).get_current_heads())
+    if heads != set(ScriptDirectory(str(MIGRATIONS)).get_heads()):
+        yield Finding(ERROR, "database", "the tables are of another version than this program", "Bring them forward: bentevi database upgrade")
+
+
+def _disk(machine: Settings) -> Iterator[Finding]:
+    usage = shutil.disk_usage(machine.home)
+    if usage.free < usage.total * LEAST_FREE:
+        yield Finding(ERROR if usage.free < usage.total / 50 else WARNING, "disk", f"only {usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free",
+                      "Lower days or room in the recording policy, or remove folders before-restore-… and old files; then look again.")
+    for folder in sorted(machine.home.glob("before-restore-*")):
+        yield Finding(WARNING, "disk", f"{folder} still holds what was here before a restore", f"When everything is as it should be, remove it: rm -r {folder}")
+
+
+def _files(machine: Settings) -> Iterator[Finding]:
+    for path in (machine.home, machine.secrets, *(machine.secrets.iterdir() if machine.secrets.exists() else ())):
+        if path.exists() and not path.name.endswith(".pub") and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Finding(ERROR, "files", f"others on this machine may read {path}", f"Close it: chmod go= {path}")
+
+
+def _alarms(machine: Settings) -> Iterator[Finding]:
+    for alarm in alarms.active():
+        words = alarms.MESSAGES.get(alarm.code, alarm.code)
+        yield Finding(WARNING, "alarms", words % alarm.parameters, "Do what it says; it goes by itself when it is over.")
+
+
+def _clock(machine: Settings) -> Iterator[Finding]:
+    try:
+        is_right = clock.is_synchronised()
+    except OSError:
+        is_right = True  # a container, whose clock is its host's
+    if not is_right:
+        yield Finding(WARNING, "clock", "no time server steers the clock: hours and reports may drift", "Let one do it: timedatectl set-ntp true")
+
+
+def _sip_port(machine: Settings) -> Iterator[Finding]:
+    trouble = ports.sip_trouble(machine)
+    if trouble:
+        yield Finding(ERROR, "sip", f"another program has the SIP port {trouble.port}: {trouble.program or '?'} ({trouble.pid})",
+                      "Stop that program or set BENTEVI_SIP_PORT, then bentevi down and bentevi up.")
+
+
+def _certificate(machine: Settings) -> Iterator[Finding]:
+    file = machine.secrets / FILE
+    if not file.exists():
+        return
+    from cryptography import x509
+
+    ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    if (ends - ground.now()).days < 14:
+        yield Finding(WARNING, "certificate", f"the certificate of the pages ends on {ends:%Y-%m-%d}", f"Put a new one into {file}, then bentevi down and bentevi up.")
+
+
+def _jobs(machine: Settings) -> Iterator[Finding]:
+    oldest = db.session.scalar(select(Outgoing.at).order_by(Outgoing.id).limit(1))
+    if oldest and (ground.now() - oldest).total_seconds() > OLD_SECONDS:
+        yield Finding(ERROR, "jobs", "jobs wait and nobody hands them over", "Look at the worker: bentevi logs worker")
+    try:
+        failed = sum(lane.failed_count for lane in lanes.state())
+    except Busy:
+        yield Finding(ERROR, "jobs", "the job store (Redis) does not answer", "Read why: bentevi logs redis")
+        return
+    if failed:
+        yield Finding(WARNING, "jobs", f"{failed} jobs have failed for good", "Open the page Jobs: each says why; try it again or remove it.")
+
+
+def _applies(machine: Settings) -> Iterator[Finding]:
+    if applying.waiting_restart():
+        yield Finding(WARNING, "applying", "settings wait for a restart of Asterisk", "It comes by itself as soon as no call is up; or confirm it on the page Revisions.")
+
+
+def _first_password(machine: Settings) -> Iterator[Finding]:
+    if (machine.secrets / "first_password").exists():
+        yield Finding(WARNING, "login", "the first password of admin was never changed", "Log in as admin and choose one; or bentevi user password admin.")
+
+
+def _backups(machine: Settings) -> Iterator[Finding]:
+    if policies.current().kind == policies.NONE:
+        yield Finding(WARNING, "backups", "no backup is made", "Choose a place on the page Backup settings; keep the password of the backups elsewhere.")
+        return
+    good, rehearsed = attempts.last_good(), attempts.last_rehearsed()
+    if good is None or ground.now() - good.at > attempts.OLD:
+        since = f"the last complete backup is of {good.at:%Y-%m-%d}" if good else "no backup was completed yet"
+        yield Finding(ERROR, "backups", since, "Make one and read what it says: bentevi backup")
+    if rehearsed is not None and rehearsed.rehearsal == attempts.BAD:
+        yield Finding(ERROR, "backups", f"the last rehearsal failed: {rehearsed.rehearsal_reason}", "Make a new backup and rehearse it: bentevi backup, bentevi backup rehearse")
+
+
+CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
+    _processes, _tables, _disk, _files, _sip_port, _jobs, _backups, _applies, _clock, _certificate, _first_password, _alarms,
+]
