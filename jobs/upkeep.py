@@ -6,7 +6,6 @@ from appliance import alarms, changes, settings
 from appliance.db import db
 from appliance.telephony import ports
 
-
 NEARLY_FULL = 90  # per cent
 
 

@@ -50,7 +50,7 @@ class Kept(Filled):
         shutil.copytree(Kept.made, folder)
         folder.chmod(0o700)
         self.folder, self.environment = folder, environment_of(folder)
-        cipher = Fernet((folder / "secrets" / "key").read_bytes().strip()) 
+        cipher = Fernet((folder / "secrets" / "key").read_bytes().strip())
         values = {"kind": "disk", "address": str(folder.with_name("store")), "username": "", "password": None, "encryption_password": PASSWORD,
                   "keep_count": 5, "time": "02:30", "rehearse": True} | policy
         for name in ("password", "encryption_password"):

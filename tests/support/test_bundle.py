@@ -11,7 +11,7 @@ from appliance import alarms, applying, settings
 from appliance.calls.model import Call
 from appliance.db import db
 from appliance.resource import SINGLE_ID, TABLE
-from appliance.support import bundle, doctor, masking
+from appliance.support import doctor, masking
 from tests.backups.test_screen import made
 from tests.build import change, make, make_extension, make_trunk
 from tests.recordings.test_recordings import make_call

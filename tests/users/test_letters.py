@@ -82,6 +82,11 @@ def code_in(message) -> str:
     return re.search(r"^ +([A-Z2-9]{4}(?:-[A-Z2-9]{4}){3})$", message.get_content().replace("\r", ""), re.MULTILINE)[1]
 
 
+def field_of(answer) -> str:
+    """The field of the code, as the page has it."""
+    return re.search(r"<input[^>]*name=.code.[^>]*>", answer.text)[0]
+
+
 def use(stranger, code, new=NEW, again=None):
     return stranger.send("/recovery/code", {"code": code, "new": new, "again": again or new})
 
@@ -132,7 +137,9 @@ def test_a_code_expires_and_a_wrong_try_uses_nothing_up(app, postbox, stranger):
     stranger.send("/recovery", {"login": "ana.souza"})
     wait_written()
     code = code_in(postbox.messages[0])
-    assert "senhas novas são diferentes" in text_of(use(stranger, code, NEW, "Outra@Senha8"))
+    assert 'value=""' in field_of(stranger.get("/recovery/code"))
+    kept = use(stranger, code, NEW, "Outra@Senha8")
+    assert "senhas novas são diferentes" in text_of(kept) and f'value="{code}"' in field_of(kept)
     assert "Pelo menos um número" in text_of(use(stranger, code, "Senha@Nova"))
     assert use(stranger, "AAAA-BBBB-CCCC-DDDD").status_code == 422 and use(stranger, "").status_code == 422
     letter = db.session.scalar(db.select(PasswordLetter))
