@@ -172,7 +172,7 @@ def _opens(visit: Visit, row: DeskPhoneKey | None) -> bool:
         return False
     now = ground.now()
     may_pair = is_pairing or (not given and row.opens_without_secret)
-    if row.window_until and row.window_until > now and visit.asked.kind == CONFIG and (may_pair or is_own):
+    if row.window_until and row.window_until > now and visit.asked.kind == CONFIG and may_pair:
         return True
     if may_pair:
         return bool(row.paired_at and row.paired_at > now - GRACE and visit.source == row.fetched_from)
