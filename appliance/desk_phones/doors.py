@@ -95,24 +95,22 @@ def refuse_off(phone: DeskPhone) -> None:
 # ------------------------------------------------------------------------------------------------------- a request
 
 
-def admit(visit: Visit) -> Admitted | None:
-    """The phone, when it may have this file; None otherwise, with a line in the log that holds no secret.
+def is_welcome(visit: Visit) -> bool:
+    """Whether the phone may have this file, as one looks without waiting for anybody who writes; a refusal leaves a line in the log that
+    holds no secret."""
+    return _looked_at(visit) is not None
 
-    Begins in a transaction that only reads, and commits what a served phone leaves behind; a secret or window serves once, however
-    many ask at the same moment.
-    """
-    if not _looked_at(visit):
-        return None
-    db.session.rollback()
-    found = _looked_at(visit)  # again, now that nobody else writes: another request may have been let in meanwhile
+
+def let_in(visit: Visit) -> Admitted | None:
+    """The phone and its key, noted; None when another request was let in meanwhile. Call it in a transaction that writes: a secret and a
+    window then serve once, however many ask at the same moment."""
+    found = _looked_at(visit)
     if found is None:
         return None
     phone, extension, row = found
     key = _noted(visit, row, extension.number)
     log.warning("served %s of desk_phones %s (%s, extension %s) to %s %r", visit.asked.kind, phone.id, phone.mac, extension.number, visit.source,
-             visit.agent[:160])
-    db.session.commit()
-    ground.read_only()
+                visit.agent[:160])
     return Admitted(phone, extension, key)
 
 
@@ -174,7 +172,7 @@ def _opens(visit: Visit, row: DeskPhoneKey | None) -> bool:
         return False
     now = ground.now()
     may_pair = is_pairing or (not given and row.opens_without_secret)
-    if row.window_until and row.window_until > now and visit.asked.kind == CONFIG and (may_pair or is_own):
+    if row.window_until and row.window_until > now and visit.asked.kind == CONFIG and may_pair:
         return True
     if may_pair:
         return bool(row.paired_at and row.paired_at > now - GRACE and visit.source == row.fetched_from)

@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 from flask_limiter import RequestLimit
 
 from appliance import db as ground
+from appliance.db import db
 from appliance.desk_phones import doors, files
-from appliance.desk_phones.doors import Visit
+from appliance.desk_phones.doors import Admitted, Visit
 from web.limits import limiter
 from web.login import public
 
@@ -37,7 +38,8 @@ def file(asked: str) -> Response:
     ground.read_only()
     if wanted is None or not files.is_host(request.host):
         return _plain("Not found\n", 404)
-    found = doors.admit(Visit(wanted, request.remote_addr or "", request.headers.get("User-Agent", "")))
+    visit = Visit(wanted, request.remote_addr or "", request.headers.get("User-Agent", ""))
+    found = _let_in(visit) if doors.is_welcome(visit) else None
     if found is None:
         return _plain("Not found\n", 404)
     if wanted.kind == files.PHONEBOOK:
@@ -45,6 +47,15 @@ def file(asked: str) -> Response:
     else:
         text, kind = files.configuration(found.phone, found.extension, found.key, files.Place(request.host, request.is_secure))
     return Response(text, content_type=f"{kind}; charset=utf-8")
+
+
+def _let_in(visit: Visit) -> Admitted | None:
+    """Once more, as one who writes."""
+    db.session.rollback()
+    found = doors.let_in(visit)
+    db.session.commit()
+    ground.read_only()
+    return found
 
 
 def _plain(text: str, status: int) -> Response:
