@@ -51,7 +51,7 @@ def stranger(app):
     return Stranger(app)
 
 
-def wait(until, seconds=60):
+def wait(until, seconds=120):
     """Until the home's own processes have done it."""
     end = time.monotonic() + seconds
     while not until():
