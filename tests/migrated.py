@@ -73,7 +73,7 @@ def filled() -> list[Any]:
 
 def counts(table: Any) -> bool:
     """Whether SQLite never gives an id of the table twice."""
-    return copy._number(table) is not None and bool(table.dialect_options["sqlite"]["autoincrement"])
+    return copy.number_column(table) is not None and bool(table.dialect_options["sqlite"]["autoincrement"])
 
 
 def steps() -> None:
@@ -97,7 +97,7 @@ def steps() -> None:
          before, "down and up")  # fmt: skip
     with db.engine.begin() as connection:
         for table in tables:
-            if table.name in oldest and copy._number(table) is not None:
+            if table.name in oldest and copy.number_column(table) is not None:
                 assert copy._sequence(connection, table) == GIVEN_OUT, f"{table.name} would give ids again"
             if connection.dialect.name == "sqlite":
                 sql = connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table.name})

@@ -52,7 +52,7 @@ class Mask:
 
     def _learn(self, kind: str, value: str, shortest: int) -> None:
         first = _TOKEN.search(value)
-        if first is None or len(value) < shortest or (kind == "name" and value in PUBLIC_WORDS):
+        if first is None or len(value) - first.start() < shortest or (kind == "name" and value in PUBLIC_WORDS):
             return
         self._known.setdefault(first[0], []).append((value[first.start():], kind))
 
@@ -82,7 +82,7 @@ class Mask:
             for value, kind in self._known.get(found[0], ()):
                 end = found.start() + len(value)
                 if lowered.startswith(value, found.start()) and not re.match(r"\w", lowered[end:end + 1]):
-                    if kind == "number" and self._is_part_of_time(line, found.start(), end):
+                    if kind == "number" and self._is_part_of_more(line, found.start(), end):
                         continue
                     pieces += [line[place:found.start()], self._mask(kind, value)]
                     place = at = end
@@ -90,7 +90,10 @@ class Mask:
         return "".join([*pieces, line[place:]])
 
     @staticmethod
-    def _is_part_of_time(line: str, start: int, end: int) -> bool:
+    def _is_part_of_more(line: str, start: int, end: int) -> bool:
+        """Whether a short number stands within an address, a version or a time."""
+        if re.match(r"[.:]\d", line[end : end + 2]) or re.fullmatch(r"\d[.:]", line[max(0, start - 2) : start]):
+            return True
         return any(found.start() <= start and end <= found.end() for found in _KEPT.finditer(line))
 
     def _numbers(self, text: str) -> str:

@@ -73,7 +73,7 @@ def test_nothing_planted_is_found_in_the_bundle(planted, carla):
     assert "48999887766" not in digits and "4830139001" not in digits
     log = found["logs/log/planted.log"]
     assert log.count("2026-11-27") == 3 and "08:12:49.123" in log and "@127.0.0.1" in log and "chan_pjsip.c" in log, log
-    numbers = re.findall(r"<number-\w+>", log)
+    numbers = re.findall(r"<(?:number|name)-\w+>", log)
     assert len(set(numbers)) < len(numbers), "one number has one mask, so that a call can be followed"
     assert json.loads(found["status.json"])[0]["name"] == "supervisor" and json.loads(found["database.json"])["kind"] in ("sqlite", "postgresql")
     assert "pacote para o suporte feito" in text_of(carla.get("/audit")).lower()
