@@ -12,6 +12,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx0aGlzaXNub3RhcmVhbGtleWF0YWxsISEhI
 
 
 def test_every_answer_is_read_and_only_what_the_machine_needs_goes_on_to_its_first_start():
+    """SYS-16: the installation may be asked, or told everything in advance."""
     found = answers.read(f"""
         # padaria
         BENTEVI_TARGET=/dev/disk/by-id/nvme-X_1
@@ -39,6 +40,7 @@ def test_every_answer_is_read_and_only_what_the_machine_needs_goes_on_to_its_fir
     "BENTEVI_GW=192.168.0.1", "BENTEVI_KEEP_DATA=maybe", "BENTEVI_HOSTNAME=a\nBENTEVI_HOSTNAME=b", "BENTEVI_HOSTNAME=a\x00b",
 ])  # fmt: skip
 def test_anything_else_is_refused_and_named(line):
+    """SYS-16: nothing of it is run."""
     with pytest.raises(Wrong):
         answers.read(line)
 

@@ -33,6 +33,7 @@ def test_a_disk_is_shown_by_what_is_printed_on_it():
     device("sdb", children=[device("sdb1", type="part", children=[device("md0", type="raid1", mountpoints=["/mnt"])])]),  # in use underneath
 ])  # fmt: skip
 def test_what_cannot_be_taken_is_not_offered(wrong):
+    """SYS-16: least of all the medium."""
     assert paths(wrong, device("sda")) == ["/dev/sda"]
 
 
@@ -59,6 +60,7 @@ def test_partitions_are_named_as_the_kernel_does():
 
 @pytest.mark.parametrize("gigabytes", [disks.SMALLEST_BYTES / GB, 16, 20, 32, 240, 8000])
 def test_product_and_data_never_share_a_partition_and_nothing_overlaps(gigabytes):
+    """SYS-16: the partition table, which cannot be changed in the field."""
     size = int(gigabytes * GB)
     table = layout.parts(size // layout.MIB, size >= disks.TWO_ROOTS_BYTES)
     assert [part.number for part in table] == ([1, 2, 3, 4, 5] if gigabytes >= 20 else [1, 2, 3, 5])

@@ -82,7 +82,7 @@ def test_a_file_is_the_old_one_or_the_whole_new_one_and_is_left_alone_when_equal
 
 
 def test_the_console_shows_version_fingerprint_and_the_code_of_the_first_visit_until_it_was_used():
-    """The code is the generated first password: it must be changed at the first login, and nothing keeps it then."""
+    """SYS-16, SYS-10: the code is the generated first password: it must be changed at the first login, and nothing keeps it then."""
     shown = banner.text('ID=debian\nIMAGE_VERSION=0.1.0\n', "AB:" * 31 + "CD", "Xy7@abcd")
     assert "Versao:     0.1.0" in shown and "codigo Xy7@abcd" in shown and shown.count("AB:") == 31
     assert "PRIMEIRA" not in banner.text("", "", "")

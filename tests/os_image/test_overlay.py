@@ -31,6 +31,7 @@ def services() -> list[str]:
 
 
 def test_every_process_of_the_product_is_a_unit_that_runs_its_own_command_line():
+    """SYS-16."""
     for process in PROCESSES:
         start = unit(UNITS / f"bentevi-{process.name}.service")["Service"]["ExecStart"]
         assert re.search(rf"/opt/bentevi/venv/bin/python -m appliance\.units run {process.name}( |$)", start), process.name
@@ -68,7 +69,7 @@ def test_programs_that_face_the_network_see_neither_rows_nor_keys():
 
 
 def test_only_documented_ports_are_open():
-    """The rules, the page about the image and the environment name the same ports."""
+    """SYS-16: the rules, the page about the image and the environment name the same ports."""
     rules = (OVERLAY / "etc/nftables.conf").read_text()
     assert rules.count("policy drop") == 2
     ports = set(re.findall(r"dport (?:\{ )?([\d, -]+)", rules))
@@ -105,6 +106,7 @@ def test_without_a_password_sudo_allows_commands_written_out_and_nothing_else():
 
 
 def test_nothing_secret_lies_in_what_is_shipped():
+    """SYS-16."""
     for path in OVERLAY.rglob("*"):
         if path.is_file():
             text = path.read_text(errors="replace")
