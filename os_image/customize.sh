@@ -7,9 +7,9 @@ in_root() { chroot "$root" "$@"; }
 
 # Users with fixed numbers: files on the data partition belong to them in every version of the product.
 in_root groupadd --gid 900 bentevi
-in_root useradd --uid 900 --gid 900 --no-create-home --home-dir /var/lib/bentevi --shell /usr/sbin/nologin bentevi
+in_root useradd --system --uid 900 --gid 900 --no-create-home --home-dir /var/lib/bentevi --shell /usr/sbin/nologin bentevi
 in_root groupadd --gid 901 bentevi-redis
-in_root useradd --uid 901 --gid 901 --no-create-home --home-dir /var/lib/bentevi-redis --shell /usr/sbin/nologin bentevi-redis
+in_root useradd --system --uid 901 --gid 901 --no-create-home --home-dir /var/lib/bentevi-redis --shell /usr/sbin/nologin bentevi-redis
 in_root useradd --uid 1000 --create-home --shell /bin/bash --comment 'Administrador' --groups systemd-journal admin
 in_root usermod --lock root    # nobody logs in as root; sudo asks for the administrator's password
 in_root usermod --lock admin   # until the installer, a hypervisor or nobody gave it one
@@ -37,9 +37,9 @@ cp --remove-destination "$root/usr/lib/os-release" "$root/etc/os-release"
     echo "BENTEVI_DATE=$(date -u -d "@$epoch" +%F)"
 } >> "$root/etc/os-release"
 
-units=$(cd "$root/etc/systemd/system" && ls -d bentevi.target appliance-machine.service appliance-banner.service appliance-banner.path appliance-grow.service ./*.mount)
-# shellcheck disable=SC2086  # a list of words
-in_root systemctl --quiet enable $units ssh.service nftables.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service
+units=(bentevi.target appliance-machine.service appliance-banner.service appliance-banner.path appliance-grow.service)
+for file in "$root"/etc/systemd/system/*.mount; do units+=("$(basename "$file")"); done
+in_root systemctl --quiet enable "${units[@]}" ssh.service nftables.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service
 in_root systemctl --quiet set-default multi-user.target
 # The distribution's own services of what we run ourselves; what writes to the product, or fetches, by itself; keys made elsewhere.
 for unit in asterisk.service nginx.service redis-server.service sshd-keygen.service ssh.socket apt-daily.timer apt-daily-upgrade.timer \
@@ -84,4 +84,5 @@ in_root grub-mkimage -O i386-pc -p /grub -c /tmp/early.cfg -o /usr/lib/bentevi/b
     biosdisk part_gpt fat ext2 search search_label normal configfile linux echo serial terminal gzio loadenv test
 cp "$root/usr/lib/grub/i386-pc/boot.img" "$boot/boot.img"
 rm -f "$root/tmp/early.cfg" "$root"/etc/*- "$root"/var/log/*.log "$root"/etc/ssh/ssh_host_*
+rm -rf "$root/root/.ssh"
 echo uninitialized > "$root/etc/machine-id"

@@ -55,15 +55,16 @@ revision() {
 # The packages alone, as a tar file in the cache. Prints its name.
 base_tree() {
     local uri hash file
-    uri=${SNAPSHOT:+http://snapshot.debian.org/archive/debian/$SNAPSHOT}
-    uri=${uri:-$(mirror)}
-    [ -n "$uri" ] || { say "no Debian mirror found in this machine's apt sources"; exit 2; }
     hash=$({ cat "$here/packages.list" "$here/base-hook.sh"; echo "$SUITE $SNAPSHOT $SOURCE_DATE_EPOCH"; declare -f mmdebstrap_words; } | sha256sum | cut -c1-12)
     file=$cache/os-base-$hash.tar
     if [ ! -e "$file" ]; then
         exec 9> "$cache/os-base.lock"
         flock 9
         if [ ! -e "$file" ]; then
+            uri=${SNAPSHOT:+http://snapshot.debian.org/archive/debian/$SNAPSHOT}
+            uri=${uri:-$(mirror)}
+            [ -n "$uri" ] || { apt-get -qq update; uri=$(mirror); }    # somebody emptied apt's lists
+            [ -n "$uri" ] || { say "no Debian mirror found in this machine's apt sources"; exit 2; }
             say "making the base from Debian $SUITE (some minutes)"
             mapfile -t words < <(mmdebstrap_words)
             # A frozen mirror is older than its validity date; its signature is verified all the same.
