@@ -87,7 +87,8 @@ def down(settings: Settings) -> bool:
 def status(settings: Settings) -> list[dict[str, Any]]:
     """One entry per process: name, running, answers, pid, uptime_seconds, restarts; the supervisor first, if there is one."""
     if units.managed():
-        return [unit_status(settings, process) for process in PROCESSES]
+        found = units.look([process.name for process in PROCESSES])
+        return [unit_status(settings, process, found[process.name]) for process in PROCESSES]
     pid = supervisor.supervisor_pid(settings)
     known = supervisor.read_state(settings)
     entries = [{"name": "supervisor", "running": pid is not None, "answers": pid is not None, "pid": pid}]
@@ -105,9 +106,8 @@ def status(settings: Settings) -> list[dict[str, Any]]:
     return entries
 
 
-def unit_status(settings: Settings, process: Process) -> dict[str, Any]:
+def unit_status(settings: Settings, process: Process, unit: units.Unit) -> dict[str, Any]:
     """The same for a process that systemd runs."""
-    unit = units.look(process.name)
     return {"name": process.name, "running": unit.pid > 0, "answers": unit.pid > 0 and process.answers(settings, unit.pid),
             "pid": unit.pid or None, "uptime_seconds": unit.uptime_seconds if unit.pid else None, "restarts": unit.restarts}  # fmt: skip
 

@@ -1,18 +1,16 @@
 """The processes as systemd units, on the appliance: the same command lines as under the supervisor, one unit each.
 
     python -m appliance.units run NAME [WORDS]   becomes the process NAME; WORDS are added to its command line
-    python -m appliance.units watch              starts again what runs but does not answer (every minute, as root)
+    python -m appliance.units watch              looks every minute, as root, and starts again what runs but does not answer
 
 The units lie in os_image/overlay/etc/systemd/system/. Their environment says BENTEVI_UNITS=yes, and then no supervisor is started.
 """
 
-import json
 import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from appliance import settings as ground
 from appliance.errors import Refused
@@ -21,7 +19,7 @@ from appliance.settings import Settings
 
 MISSES = 3          # looks without an answer, a minute apart, before a unit is started again
 YOUNG_SECONDS = 180  # a unit that just started is left alone: the first start of a small machine takes its time
-NOTES = Path("/run/bentevi-watch.json")
+LOOK_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,18 @@ def unit_name(process: str) -> str:
     return f"bentevi-{process}.service"
 
 
-def look(process: str) -> Unit:
-    """Asks systemd. Raises RuntimeError when it does not answer."""
-    words = ["systemctl", "show", unit_name(process), "-p", "MainPID", "-p", "NRestarts", "-p", "ActiveEnterTimestampMonotonic"]
+def look(names: list[str]) -> dict[str, Unit]:
+    """Asks systemd for all at once, by the names of their processes. Raises RuntimeError when it does not answer."""
+    words = ["systemctl", "show", *map(unit_name, names), "-p", "MainPID", "-p", "NRestarts", "-p", "ActiveEnterTimestampMonotonic"]
     run = subprocess.run(words, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"systemd does not answer: {run.stderr.strip()}")
-    said = dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line)
+    blocks = run.stdout.strip().split("\n\n")
+    return {name: _unit(block) for name, block in zip(names, blocks, strict=True)}
+
+
+def _unit(block: str) -> Unit:
+    said = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
     pid, entered = int(said["MainPID"]), int(said["ActiveEnterTimestampMonotonic"]) / 1_000_000
     return Unit(pid, round(time.monotonic() - entered) if pid and entered else 0, int(said["NRestarts"]))
 
@@ -71,23 +74,33 @@ def run(settings: Settings, name: str, words: list[str]) -> None:
     os.execvp(argv[0], argv)
 
 
-def watch(settings: Settings, notes: Path = NOTES) -> list[str]:
-    """One look at all; the names of those that were started again now. What dies by itself is systemd's business."""
-    before: dict[str, int] = json.loads(notes.read_text()) if notes.exists() else {}
-    missed: dict[str, int] = {}
+def watch(settings: Settings, missed: dict[str, int]) -> list[str]:
+    """One look at all; the names of those that were started again now. What dies by itself is systemd's business.
+
+    `missed` is how often each did not answer in a row, kept by the caller from look to look.
+    """
     again = []
+    found = look([process.name for process in PROCESSES])
     for process in PROCESSES:
-        unit = look(process.name)
+        unit = found[process.name]
         if not unit.pid or unit.uptime_seconds < YOUNG_SECONDS or process.answers(settings, unit.pid):
+            missed.pop(process.name, None)
             continue
-        missed[process.name] = before.get(process.name, 0) + 1
+        missed[process.name] = missed.get(process.name, 0) + 1
         if missed[process.name] >= MISSES:
             print(f"{process.name} does not answer: starting it again", flush=True)
             subprocess.run(["systemctl", "restart", unit_name(process.name)], check=True)
             again.append(process.name)
             del missed[process.name]
-    notes.write_text(json.dumps(missed))
     return again
+
+
+def watch_for_ever(settings: Settings) -> None:
+    """A look a minute; systemd starts us again should one fail."""
+    missed: dict[str, int] = {}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        watch(settings, missed)
 
 
 def main(words: list[str]) -> int:
@@ -96,8 +109,7 @@ def main(words: list[str]) -> int:
         if words[:1] == ["run"] and len(words) > 1:
             run(ground.load(), words[1], words[2:])
         if words == ["watch"]:
-            watch(ground.load())
-            return 0
+            watch_for_ever(ground.load())
     except Refused as why:
         print(f"bentevi: {why}", file=sys.stderr)
         return 2

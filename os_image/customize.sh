@@ -43,7 +43,7 @@ in_root systemctl --quiet enable "${units[@]}" ssh.service nftables.service syst
 in_root systemctl --quiet set-default multi-user.target
 # The distribution's own services of what we run ourselves; what writes to the product, or fetches, by itself; keys made elsewhere.
 for unit in asterisk.service nginx.service redis-server.service sshd-keygen.service ssh.socket apt-daily.timer apt-daily-upgrade.timer \
-    e2scrub_all.timer e2scrub_reap.service console-setup.service systemd-networkd-wait-online.service; do
+    e2scrub_all.timer e2scrub_reap.service console-setup.service systemd-networkd-wait-online.service user@.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 rm -rf "$root"/etc/systemd/system/multi-user.target.wants/{asterisk,nginx,redis-server}.service "$root"/etc/logrotate.d/{asterisk,nginx,redis-server}

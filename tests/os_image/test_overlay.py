@@ -41,7 +41,7 @@ def test_every_process_of_the_product_is_a_unit_that_runs_its_own_command_line()
 
 def test_the_target_starts_every_one_of_them():
     wanted = " ".join(re.findall(r"^Wants=(.*)$", (UNITS / "bentevi.target").read_text(), re.M)).split()
-    assert set(wanted) == {f"bentevi-{process.name}.service" for process in PROCESSES} | {"appliance-watch.timer"}
+    assert set(wanted) == {f"bentevi-{process.name}.service" for process in PROCESSES} | {"appliance-watch.service"}
 
 
 @pytest.mark.parametrize("process", [process.name for process in PROCESSES])
