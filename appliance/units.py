@@ -18,7 +18,7 @@ from appliance.processes import PROCESSES, Process
 from appliance.settings import Settings
 
 MISSES = 3          # looks without an answer, a minute apart, before a unit is started again
-YOUNG_SECONDS = 180  # a unit that just started is left alone: the first start of a small machine takes its time
+YOUNG_SECONDS = 600  # a unit that just started is left alone: the first start of a small machine takes its time
 LOOK_SECONDS = 60
 
 

@@ -84,5 +84,7 @@ in_root grub-mkimage -O i386-pc -p /grub -c /tmp/early.cfg -o /usr/lib/bentevi/b
     biosdisk part_gpt fat ext2 search search_label normal configfile linux echo serial terminal gzio loadenv test
 cp "$root/usr/lib/grub/i386-pc/boot.img" "$boot/boot.img"
 rm -f "$root/tmp/early.cfg" "$root"/etc/*- "$root"/var/log/*.log "$root"/etc/ssh/ssh_host_*
-rm -rf "$root/root/.ssh"
+rm -rf "$root/root/.ssh" "$root"/var/cache/apt/archives/*.deb
+# A machine for telephones hangs on a cable: what radios need is left out.
+rm -rf "$root"/usr/lib/firmware/{rtw88,rtw89,rtlwifi,rtl_bt}
 echo uninitialized > "$root/etc/machine-id"

@@ -7,12 +7,12 @@ work=$(mktemp -d "$(dirname "$iso")/iso.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/iso/{live,boot/grub,bentevi}
 
-# Folders stay, what a running system has in them does not.
+# Folders stay, what a running system has in them does not. Kernel and initrd lie beside it once, not twice: the installer copies them.
 mksquashfs "$root" "$work/iso/live/filesystem.squashfs" -comp zstd -Xcompression-level "${SQUASHFS_LEVEL:-15}" -b 256K \
-    -noappend -quiet -no-progress -xattrs -wildcards -e 'proc/*' 'sys/*' 'dev/*' 'run/*' 'tmp/*'
-(cd "$work/iso/live" && sha256sum filesystem.squashfs > SHA256SUMS)
+    -noappend -quiet -no-progress -xattrs -wildcards -e 'proc/*' 'sys/*' 'dev/*' 'run/*' 'tmp/*' 'boot/vmlinuz-*' 'boot/initrd.img-*'
 cp "$root"/boot/vmlinuz-* "$work/iso/live/vmlinuz"
 cp "$root"/boot/initrd.img-* "$work/iso/live/initrd.img"
+(cd "$work/iso/live" && sha256sum filesystem.squashfs vmlinuz initrd.img > SHA256SUMS)
 
 cat > "$work/iso/boot/grub/grub.cfg" <<'END'
 serial --unit=0 --speed=115200

@@ -111,7 +111,8 @@ application() {
     rm -rf "$target/venv/lib/python$version/site-packages/bin"
     rm -f "$target"/venv/bin/{activate*,Activate*}
     # Compiled here: the appliance never writes below /opt. By content, not by date, so that two builds match.
-    chroot "$root" /opt/bentevi/venv/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash /opt/bentevi /usr/lib/bentevi/os_image
+    chroot "$root" /opt/bentevi/venv/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash \
+        /opt/bentevi /usr/lib/bentevi/os_image "/usr/lib/python$version" /usr/lib/python3/dist-packages
     say "making the prompts"
     mkdir -p "$root/usr/share/bentevi/cache"
     chroot "$root" env PYTHONPATH=/opt/bentevi PYTHONDONTWRITEBYTECODE=1 XDG_CACHE_HOME=/usr/share/bentevi/cache \

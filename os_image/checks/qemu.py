@@ -29,7 +29,7 @@ def free_port() -> int:
 class Machine:
     """A PC with two processors and 2 GB. `firmware`: bios, uefi or secureboot. Leaves NAME.serial and NAME-*.png in `folder`."""
 
-    def __init__(self, folder: Path, name: str, *, firmware: str = "bios", answers: str = "", network: bool = True, timeout_seconds: int = 900) -> None:
+    def __init__(self, folder: Path, name: str, *, firmware: str = "bios", answers: str = "", network: bool = True, timeout_seconds: int = 1500) -> None:
         self.folder, self.name, self.firmware, self.answers, self.network = folder, name, firmware, answers, network
         self.ends_at, self.began = time.monotonic() + timeout_seconds, time.monotonic()
         self.ssh_port, self.https_port, self.http_port = free_port(), free_port(), free_port()

@@ -1,5 +1,6 @@
 """The work of an installation: partitions, the product, the boot loader, the answers. What is kept is kept whole."""
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -28,9 +29,10 @@ def run(*words: str | Path) -> str:
 
 def check_medium() -> None:
     """The medium gives back what was written on it: sticks that do not are common. Raises Wrong."""
-    wanted = (SQUASHFS.parent / "SHA256SUMS").read_text().split()[0]
-    if run("sha256sum", SQUASHFS).split()[0] != wanted:
-        raise Wrong("the medium is damaged: the system on it is not what was written. Write it again, or use another one")
+    for line in (SQUASHFS.parent / "SHA256SUMS").read_text().splitlines():
+        wanted, name = line.split()
+        if run("sha256sum", SQUASHFS.parent / name).split()[0] != wanted:
+            raise Wrong(f"the medium is damaged: {name} is not what was written. Write it again, or use another one")
 
 
 def install(disk: Disk, answers: Answers, say: Say) -> None:
@@ -92,6 +94,8 @@ def copy_product(disk: Disk) -> None:
     """The root tree, as it was tested, into root-a."""
     with mounted(partition(disk.path, 3)):
         run("unsquashfs", "-f", "-n", "-q", "-d", TARGET, SQUASHFS)
+        for name in ("vmlinuz", "initrd.img"):  # beside the tree on the medium; the tree has the links to them
+            run("cp", SQUASHFS.parent / name, TARGET / os.readlink(TARGET / name))
 
 
 def write_data(disk: Disk, answers: Answers, keep: bool) -> None:
