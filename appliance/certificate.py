@@ -21,9 +21,12 @@ OWNER = "Bentevi"
 def ensure(folder: Path, bind: str) -> None:
     """Make folder/https.pem (0600) if it is missing or about to end. Safe at every start.
 
-    A file that somebody else put there is left alone, also when it has ended: its owner renews it.
+    A file that somebody else put there is left alone, also when it has ended: its owner renews it. Where the folder may not be
+    written (nginx on the appliance sees only the file), the one there is stays; the next start of the machine makes the new one.
     """
     file = folder / FILE
+    if file.exists() and not os.access(folder, os.W_OK):
+        return
     if file.exists() and not _about_to_end(x509.load_pem_x509_certificate(file.read_bytes())):
         return
     key = ec.generate_private_key(ec.SECP256R1())

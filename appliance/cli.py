@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from appliance import developing, front_door, settings
+from appliance import developing, front_door, imaging, settings
 from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
@@ -382,6 +382,7 @@ queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)
 support_command.add_to(bentevi, rows, tell)
 developing.add_to(bentevi)
+imaging.add_to(bentevi)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, changes, prompts, settings, tune
+from appliance import applying, certificate, changes, prompts, settings, tune
 from appliance import db as ground
 from appliance.backups import restore
 from appliance.database import move
@@ -23,6 +23,7 @@ def prepare() -> None:
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    certificate.ensure(machine.secrets, machine.bind)
     move.finish(machine)
     prompts.install(machine)
     tune.install(machine)

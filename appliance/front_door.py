@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from appliance import supervisor
+from appliance import supervisor, units
 from appliance.errors import Refused
-from appliance.processes import Process, processes, reachable
+from appliance.processes import PROCESSES, Process, processes, reachable
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony.ports import listener
 
@@ -37,6 +37,8 @@ def up(settings: Settings, say: Say) -> bool:
     Raises Refused before anything is started when this home or its ports cannot be used, RuntimeError when a process
     does not come up; what was started is stopped again then.
     """
+    if units.managed():
+        raise Refused("systemd runs this home: systemctl start bentevi.target")
     check_home(settings)
     prepare_home(settings)
     with open(settings.run / "up.lock", "w") as lock:
@@ -65,6 +67,8 @@ def start_all(settings: Settings, say: Say) -> bool:
 
 def down(settings: Settings) -> bool:
     """Stop everything and return when nothing is left. False when nothing ran."""
+    if units.managed():
+        raise Refused("systemd runs this home: systemctl stop bentevi.target")
     pid = supervisor.supervisor_pid(settings)
     if pid is None:
         return clear_leftovers(settings, lambda text: None)
@@ -81,7 +85,10 @@ def down(settings: Settings) -> bool:
 
 
 def status(settings: Settings) -> list[dict[str, Any]]:
-    """One entry per process: name, running, answers, pid, uptime_seconds, restarts; the supervisor first."""
+    """One entry per process: name, running, answers, pid, uptime_seconds, restarts; the supervisor first, if there is one."""
+    if units.managed():
+        found = units.look([process.name for process in PROCESSES])
+        return [unit_status(settings, process, found[process.name]) for process in PROCESSES]
     pid = supervisor.supervisor_pid(settings)
     known = supervisor.read_state(settings)
     entries = [{"name": "supervisor", "running": pid is not None, "answers": pid is not None, "pid": pid}]
@@ -97,6 +104,12 @@ def status(settings: Settings) -> list[dict[str, Any]]:
             "restarts": child.restarts if child else 0,
         })  # fmt: skip
     return entries
+
+
+def unit_status(settings: Settings, process: Process, unit: units.Unit) -> dict[str, Any]:
+    """The same for a process that systemd runs."""
+    return {"name": process.name, "running": unit.pid > 0, "answers": unit.pid > 0 and process.answers(settings, unit.pid),
+            "pid": unit.pid or None, "uptime_seconds": unit.uptime_seconds if unit.pid else None, "restarts": unit.restarts}  # fmt: skip
 
 
 def address(settings: Settings) -> str:

@@ -22,6 +22,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/bentevi
 root=$cache/asterisk-root
 
 say() { echo "bentevi: $*" >&2; }
+# shellcheck source=setup/mirror.sh
+source "$setup/mirror.sh"
 
 main() {
     if [ "${1:-}" = headers ]; then
@@ -91,23 +93,6 @@ headers() {
         mv "$work/root/usr/include" "$folder"
     fi
     echo "$folder"
-}
-
-# The folder of the Debian archive this machine uses, as apt itself understands its source lists (either format).
-mirror() {
-    local codename
-    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-        awk -v codename="$codename" '$1 == codename && !first { first = $2 } END { print first }'
-}
-
-keyring() {
-    local file
-    for file in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do
-        [ -e "$file" ] && echo "$file" && return
-    done
-    say "the archive's keys are missing; run: apt-get install debian-archive-keyring"
-    exit 2
 }
 
 # All packages as files in $1/archives, signatures and hashes verified.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs Debian packages that are missing, and only those: `packages.sh NAME…`, `packages.sh product`,
-# `packages.sh tests`, `packages.sh benches`. A name may offer a choice (`fonts-liberation2|fonts-liberation`): the first one known is taken.
+# `packages.sh tests`, `packages.sh benches`, `packages.sh images`. A name may offer a choice (`fonts-liberation2|fonts-liberation`): the first one known is taken.
 #
 # We need the programs of nginx, Redis and PostgreSQL, never the services their packages start: those would take ports
 # of a machine that is not ours to arrange. So nothing is started while installing, and a service that came with a
@@ -14,8 +14,10 @@ set -euo pipefail
 # stand-in for a channel driver and keep backups on a server of SFTP.
 product="redis-server nginx sox lame espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
          libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux restic openssh-client"
-tests="chromium postgresql gcc libc6-dev openssh-server"
+tests="chromium postgresql gcc libc6-dev openssh-server shellcheck tzdata"
 benches="sip-tester sqlite3"
+# Building the installable image, and starting it in a machine that is emulated (os_image/).
+images="mmdebstrap debian-archive-keyring git squashfs-tools xorriso mtools dosfstools e2fsprogs gdisk qemu-system-x86 qemu-utils ovmf"
 services="nginx redis-server asterisk postgresql ssh"
 
 say() { echo "bentevi: $*" >&2; }
@@ -43,6 +45,7 @@ main() {
             product) wanted+=($product) ;;
             tests) wanted+=($tests) ;;
             benches) wanted+=($benches) ;;
+            images) wanted+=($images) ;;
             *) wanted+=("$word") ;;
         esac
     done

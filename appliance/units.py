@@ -1,0 +1,121 @@
+"""The processes as systemd units, on the appliance: the same command lines as under the supervisor, one unit each.
+
+    python -m appliance.units run NAME [WORDS]   becomes the process NAME; WORDS are added to its command line
+    python -m appliance.units watch              looks every minute, as root, and starts again what runs but does not answer
+
+The units lie in os_image/overlay/etc/systemd/system/. Their environment says BENTEVI_UNITS=yes, and then no supervisor is started.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from appliance import settings as ground
+from appliance.errors import Refused
+from appliance.processes import PROCESSES, Process
+from appliance.settings import Settings
+
+MISSES = 3          # looks without an answer, a minute apart, before a unit is started again
+YOUNG_SECONDS = 600  # a unit that just started is left alone: the first start of a small machine takes its time
+LOOK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What systemd says of one unit. `pid` is 0 when it does not run."""
+
+    pid: int
+    uptime_seconds: int
+    restarts: int
+
+
+def managed() -> bool:
+    """Whether systemd runs the processes of this home."""
+    return os.environ.get("BENTEVI_UNITS") == "yes"
+
+
+def unit_name(process: str) -> str:
+    """The unit of a process of appliance/processes.py."""
+    return f"bentevi-{process}.service"
+
+
+def look(names: list[str]) -> dict[str, Unit]:
+    """Asks systemd for all at once, by the names of their processes. Raises RuntimeError when it does not answer."""
+    words = ["systemctl", "show", *map(unit_name, names), "-p", "MainPID", "-p", "NRestarts", "-p", "ActiveEnterTimestampMonotonic"]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"systemd does not answer: {run.stderr.strip()}")
+    blocks = run.stdout.strip().split("\n\n")
+    return {name: _unit(block) for name, block in zip(names, blocks, strict=True)}
+
+
+def _unit(block: str) -> Unit:
+    said = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    pid, entered = int(said["MainPID"]), int(said["ActiveEnterTimestampMonotonic"]) / 1_000_000
+    return Unit(pid, round(time.monotonic() - entered) if pid and entered else 0, int(said["NRestarts"]))
+
+
+def process_of(name: str) -> Process:
+    """The line of the table. Refused when there is none."""
+    for process in PROCESSES:
+        if process.name == name:
+            return process
+    raise Refused(f"no process is called {name}; there are: {', '.join(process.name for process in PROCESSES)}")
+
+
+def run(settings: Settings, name: str, words: list[str]) -> None:
+    """Become that process. Comes back only by an exception."""
+    process = process_of(name)
+    os.umask(0o077)
+    os.chdir(settings.asterisk if name == "asterisk" else settings.home)
+    argv = [*process.command(settings), *words]
+    os.execvp(argv[0], argv)
+
+
+def watch(settings: Settings, missed: dict[str, int]) -> list[str]:
+    """One look at all; the names of those that were started again now. What dies by itself is systemd's business.
+
+    `missed` is how often each did not answer in a row, kept by the caller from look to look.
+    """
+    again = []
+    found = look([process.name for process in PROCESSES])
+    for process in PROCESSES:
+        unit = found[process.name]
+        if not unit.pid or unit.uptime_seconds < YOUNG_SECONDS or process.answers(settings, unit.pid):
+            missed.pop(process.name, None)
+            continue
+        missed[process.name] = missed.get(process.name, 0) + 1
+        if missed[process.name] >= MISSES:
+            print(f"{process.name} does not answer: starting it again", flush=True)
+            subprocess.run(["systemctl", "restart", unit_name(process.name)], check=True)
+            again.append(process.name)
+            del missed[process.name]
+    return again
+
+
+def watch_for_ever(settings: Settings) -> None:
+    """A look a minute; systemd starts us again should one fail."""
+    missed: dict[str, int] = {}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        watch(settings, missed)
+
+
+def main(words: list[str]) -> int:
+    """The two commands above; 2 when they make no sense."""
+    try:
+        if words[:1] == ["run"] and len(words) > 1:
+            run(ground.load(), words[1], words[2:])
+        if words == ["watch"]:
+            watch_for_ever(ground.load())
+    except Refused as why:
+        print(f"bentevi: {why}", file=sys.stderr)
+        return 2
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
