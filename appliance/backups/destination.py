@@ -105,7 +105,7 @@ def public_key() -> str:
     """The key by which this machine logs in elsewhere, made when there is none yet."""
     file = settings.load().secrets / KEY
     if not file.exists():
-        file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"bentevi@{socket.gethostname()}", "-f", str(file)], check=True,
                        stdin=subprocess.DEVNULL, capture_output=True)  # fmt: skip
     return file.with_suffix(".pub").read_text().strip()
