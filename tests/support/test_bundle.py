@@ -1,7 +1,6 @@
 """The bundle for support holds no secret and no personal data, wherever they are planted; the doctor's findings end in what to do (SYS-19)."""
 
 import io
-import json
 import re
 import tarfile
 
@@ -75,7 +74,7 @@ def test_nothing_planted_is_found_in_the_bundle(planted, carla):
     assert log.count("2026-11-27") == 3 and "08:12:49.123" in log and "@127.0.0.1" in log and "chan_pjsip.c" in log, log
     numbers = re.findall(r"<(?:number|name)-\w+>", log)
     assert len(set(numbers)) < len(numbers), "one number has one mask, so that a call can be followed"
-    assert json.loads(found["status.json"])[0]["name"] == "supervisor" and json.loads(found["database.json"])["kind"] in ("sqlite", "postgresql")
+    assert '"name": "supervisor"' in found["status.json"] and '"rows"' in found["database.json"]
     assert "pacote para o suporte feito" in text_of(carla.get("/audit")).lower()
 
 
