@@ -178,12 +178,14 @@ home = settings.load().home
 with bare_app().app_context():
     out = io.BytesIO()
     tables = copy.tables
-    known = [table for table in tables() if table.name not in ('backups', 'backup_policy')]
-    for table in known:
-        if table.name == 'audio_prompts':
-            table._columns.remove(table.c.voice)
-    rows.copy.tables = lambda: known
     downgrade(directory=str(MIGRATIONS), revision='0019')
+    then = inspect(db.engine)
+    known = [table for table in tables() if then.has_table(table.name)]
+    for table in known:
+        there = {column['name'] for column in then.get_columns(table.name)}
+        for column in [column for column in table.columns if column.name not in there]:
+            table._columns.remove(column)
+    rows.copy.tables = lambda: known
     with db.engine.execution_options(read_only=True).connect() as connection:
         rows.dump(connection, out, lambda *_: None)
     had = inspect(db.engine).has_table('backups')

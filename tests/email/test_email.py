@@ -98,6 +98,8 @@ def test_what_fails_is_tried_again_and_stands_under_jobs(app):
     place.mkdir(parents=True)
     (place / "msg0000.txt").write_text('[message]\ncallerid="Ana" <4899998888>\norigtime=1795199422\nduration=7\nmsg_id=1795199422-00000001\n')
     (place / "msg0000.wav").write_bytes(b"RIFF")
+    for file in place.iterdir():
+        file.chmod(0o600)
     with Postbox() as postbox:
         server(postbox)
         postbox.refuses = 451
