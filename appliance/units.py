@@ -57,6 +57,12 @@ def _unit(block: str) -> Unit:
     return Unit(pid, round(time.monotonic() - entered) if pid and entered else 0, int(said["NRestarts"]))
 
 
+def need_stopped() -> None:
+    """Raises Refused where systemd runs this home and any of it is up: only root may stop it, and we are not."""
+    if managed() and any(unit.pid for unit in look([process.name for process in PROCESSES]).values()):
+        raise Refused("systemd runs this home; stop it first: sudo systemctl stop bentevi.target")
+
+
 def process_of(name: str) -> Process:
     """The line of the table. Refused when there is none."""
     for process in PROCESSES:

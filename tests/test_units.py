@@ -96,3 +96,13 @@ def test_a_unit_becomes_the_process_itself_with_the_words_of_its_unit(tmp_path):
 def test_a_name_that_is_no_process_is_refused():
     with pytest.raises(Refused, match=PROCESSES[0].name):
         units.process_of("nothing")
+
+
+def test_a_restore_waits_until_systemd_has_stopped_the_home(systemd, monkeypatch):
+    """SYS-20: on the appliance nobody but root stops it, so a restore says how; without systemd nothing is asked."""
+    units.need_stopped()
+    monkeypatch.setenv("BENTEVI_UNITS", "yes")
+    with pytest.raises(Refused, match=r"stop it first: sudo systemctl stop bentevi\.target"):
+        units.need_stopped()
+    (systemd / "facts").write_text("MainPID=0\nNRestarts=0\nActiveEnterTimestampMonotonic=0\n")
+    units.need_stopped()

@@ -157,7 +157,7 @@ def _password(variable: str, question: str) -> str:
 
 
 def _restore(where: Any, name: str, database: str, dry_run: bool, yes: bool, as_json: bool) -> dict[str, Any]:
-    from appliance import front_door, settings, supervisor
+    from appliance import front_door, settings, supervisor, units
     from appliance.app import bare_app
     from appliance.backups import restore, take
 
@@ -174,6 +174,7 @@ def _restore(where: Any, name: str, database: str, dry_run: bool, yes: bool, as_
             foreseen = {"snapshot": snapshot.name, "at": said.at, "version": said.version, "rows": said.row_count, "difference": asdict(changes)}
             if dry_run:
                 return foreseen
+            units.need_stopped()
             if not yes:
                 click.echo("\n".join(_told(foreseen)), err=True)
                 click.confirm(f"Replace what {machine.home} holds by this backup?", abort=True, err=True)
@@ -186,11 +187,19 @@ def _restore(where: Any, name: str, database: str, dry_run: bool, yes: bool, as_
 
 
 def _stop(front_door: Any, machine: Any) -> None:
+    from appliance import units
+
+    if units.managed():
+        units.need_stopped()
+        return
     click.echo("stopping what runs", err=True)
     front_door.down(machine)
 
 
 def _told(report: dict[str, Any]) -> list[str]:
+    from appliance import units
+
+    start = "sudo systemctl start bentevi.target" if units.managed() else "bentevi up"
     changes = report["difference"]
     lines = [f"backup {report['snapshot'][:8]} of {report['at'][:16]}Z", f"{'table':<28} {'here':>10} {'backup':>10}"]
     differing = [table for table in changes["tables"] if not table["same"]]
@@ -202,5 +211,5 @@ def _told(report: dict[str, Any]) -> list[str]:
     if "kept" in report:
         lines.append(f"restored {report['rows']} rows into {report['database']} in {report['seconds']:.1f} s")
         lines += [f"what was here before is kept in {report['kept']}; remove that folder when you are sure"] if report["kept"] else []
-        lines.append("started again" if report["started"] else "start it with `bentevi up`: the configuration is applied anew for this machine")
+        lines.append("started again" if report["started"] else f"start it with `{start}`: the configuration is applied anew for this machine")
     return lines

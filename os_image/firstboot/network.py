@@ -31,17 +31,17 @@ def wanted(words: list[str]) -> str:
 
 def put(text: str) -> None:
     """Into this root partition, and in force."""
-    file = machine.ROOT / "etc/systemd/network" / NAME
-    if text:
-        machine.write(file, text)
-    else:
-        file.unlink(missing_ok=True)
+    _lay(machine.ROOT / "etc/systemd/network" / NAME, text)
     subprocess.run(["networkctl", "reload"], check=True)
 
 
 def keep(text: str) -> None:
     """For the next start and for the other root partition."""
-    file = machine.KEPT / "network" / NAME
+    _lay(machine.KEPT / "network" / NAME, text)
+
+
+def _lay(file: Path, text: str) -> None:
+    """The file with this text; none when it is empty."""
     if text:
         machine.write(file, text)
     else:
