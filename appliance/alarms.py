@@ -25,6 +25,8 @@ MESSAGES = {  # code → what a person reads and what to do; %(…)s come from t
     "backup_failed": N_("The backup failed: %(reason)s It is tried again; see the page Backups."),
     "backup_old": N_("The last complete backup is %(days)s days old. Look at the page Backups why, and make one."),
     "backup_rehearsal": N_("The rehearsal of the restore failed: %(reason)s Make a new backup and rehearse it; see the page Backups."),
+    "certificate_failed": N_("No certificate could be fetched: %(reason)s The one in force stays; see the page Domain and certificate."),
+    "certificate_ends": N_("The certificate browsers are shown ends on %(day)s. Give a new one on the page Domain and certificate."),
     "recordings_broken": N_("%(count)s recordings are missing or differ from what was sealed. See the verify page."),
 }
 

@@ -16,6 +16,7 @@ import click
 from appliance import developing, front_door, imaging, settings
 from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
+from appliance.certificates import command as certificates_command
 from appliance.database import command as database_command
 from appliance.errors import Busy, Refused
 from appliance.queues import command as queues_command
@@ -377,6 +378,7 @@ def token_create(login: str, name: str) -> None:
 
 backups_command.add_to(bentevi, rows, tell)
 calls_command.add_to(bentevi, rows, tell)
+certificates_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)
 queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)

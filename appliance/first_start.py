@@ -4,9 +4,10 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, certificate, changes, prompts, settings, tune
+from appliance import applying, changes, prompts, settings, tune
 from appliance import db as ground
 from appliance.backups import restore
+from appliance.certificates import acme, keep, own
 from appliance.database import move
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
@@ -23,7 +24,8 @@ def prepare() -> None:
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    certificate.ensure(machine.secrets, machine.bind)
+    own.ensure(machine.secrets, machine.bind)
+    acme.folder(machine.home).mkdir(parents=True, exist_ok=True)
     move.finish(machine)
     prompts.install(machine)
     tune.install(machine)
@@ -37,6 +39,7 @@ def prepare() -> None:
     if not list(users.resource.rows()):
         _first_login()
     db.session.commit()
+    keep.now(fetching=False)
     if newest_number() == 0:
         attempt = applying.now("first start")
         if attempt.state == "failed":

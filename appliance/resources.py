@@ -7,6 +7,7 @@ from appliance.backup_policy import model as backup_policy
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
 from appliance.calendar_events import model as calendar_events
+from appliance.certificates import model as certificates
 from appliance.company import model as company
 from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
@@ -67,6 +68,7 @@ RESOURCES = [
     company.resource,
     sip.resource,
     email.resource,
+    certificates.resource,
     recording_policy.resource,
     backup_policy.resource,
 ]

@@ -25,6 +25,7 @@ TIMETABLE = [
     Timed("jobs.recordings.verify_all", "default", at="30 5 * * 0"),      # Sundays, 02:30 in São Paulo
     Timed("jobs.audio_prompts.tidy", "default", at="15 5 * * *"),         # 02:15
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
+    Timed("jobs.certificates.keep", "default", every_seconds=1800),       # another address of the machine, or one about to end
     Timed("jobs.backups.look", "default", every_seconds=300),             # whether the hour of the settings has come
     Timed("jobs.imports.tidy", "default", every_seconds=60),
     Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),

@@ -210,6 +210,7 @@ ROWS = {
     "SYS-17": ("Configuration generation", "/revisions"),
     "SYS-18": ("Background jobs", "/jobs"),
     "SYS-19": ("Maintenance: doctor, bundle for support, capture of a call, backup and restore at the console", "/backups, console"),
+    "SYS-09": ("Domain, HTTPS and WebSocket", "/certificate, console"),
     "SYS-20": ("Backup, restore, rehearsal", "/backups, /backup_policy"),
     "SYS-22": ("Time and zone", "/company"),
 }

@@ -13,6 +13,7 @@ from appliance.blacklists.entries import BlacklistNumber
 from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
+from appliance.certificates.model import WebCertificate
 from appliance.calls.totals import CallHour, CallTotal
 from appliance.calls.visit_totals import VisitHour, VisitTotal
 from appliance.company.model import Company
@@ -60,7 +61,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(table))
     db.session.expunge_all()
     for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
-                        ("backup_policy", BackupPolicy)):
+                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

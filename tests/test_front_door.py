@@ -122,7 +122,7 @@ def test_pages_answer_on_both_ports_and_hashed_files_may_be_kept_for_a_year(home
 
 def test_nobody_else_on_the_machine_can_read_the_home(home):
     assert home.folder.stat().st_mode & 0o077 == 0
-    assert (home.folder / "secrets/https.pem").stat().st_mode & 0o077 == 0
+    assert (home.folder / "secrets/https/https.pem").stat().st_mode & 0o077 == 0
     assert (home.folder / "run/redis.sock").stat().st_mode & 0o077 == 0
     assert (home.folder / "run/web.sock").stat().st_mode & 0o077 == 0
 

@@ -55,6 +55,7 @@ from web.business_hours import routes as business_hours
 from web.calendar_events import routes as calendar_events
 from web.calls import api as calls_api
 from web.calls import routes as calls
+from web.certificates import routes as certificates
 from web.desk_phones import files as phone_files
 from web.desk_phones import routes as desk_phones
 from web.imports import api as imports_api
@@ -78,7 +79,7 @@ SCREENS = [
     imports_api.pages, blacklists.pages, audio_prompts.pages, apply.pages, audit.pages, undo.pages, jobs.pages,
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, out_of_hours_api.pages, missed_calls.pages, queues.pages,
-    moh_classes.pages, own.pages, email.pages, feature_codes.pages, desk_phones.pages, phone_files.pages, backups.pages,
+    moh_classes.pages, own.pages, email.pages, certificates.pages, feature_codes.pages, desk_phones.pages, phone_files.pages, backups.pages,
 ]
 
 POLICY = (
@@ -180,7 +181,7 @@ def _everywhere() -> dict[str, Any]:
         "recordings_of": recordings.of_call, "recording_states": RECORDING_STATES,
         "blacklist_numbers": blacklists.below, "doors_of": business_hours.below, "holidays_waiting": calendar_events.waiting,
         "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
-        "queue_members": queues.below, "desk_phone_visits": desk_phones.below, "moh_sounds": moh_classes.sounds, "messages_of": own.below,
+        "queue_members": queues.below, "desk_phone_visits": desk_phones.below, "certificate_shown": certificates.shown, "moh_sounds": moh_classes.sounds, "messages_of": own.below,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
         "help_picture": help.picture,
     }

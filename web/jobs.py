@@ -25,6 +25,7 @@ TITLES = {  # function → what a person reads
     "jobs.backups.rehearse": _l("Rehearse the restore of a backup"),
     "jobs.backups.look": _l("Look whether a backup is due"),
     "jobs.blacklists.forget_deleted": _l("Remove numbers of deleted blacklists"),
+    "jobs.certificates.keep": _l("Look after the certificate"),
     "jobs.company.put_least": _l("Compare the protocol numbers with Asterisk's count"),
     "jobs.follow_me.put": _l("Tell Asterisk about follow-me and lock"),
     "jobs.follow_me.put_all": _l("Compare follow-me and locks with Asterisk"),

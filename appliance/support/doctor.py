@@ -13,7 +13,7 @@ from appliance import alarms, applying, clock, front_door, lanes, supervisor
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
-from appliance.certificate import FILE
+from appliance.certificates import own
 from appliance.db import MIGRATIONS, db
 from appliance.errors import Busy
 from appliance.lanes import Outgoing
@@ -99,14 +99,14 @@ def _sip_port(machine: Settings) -> Iterator[Finding]:
 
 
 def _certificate(machine: Settings) -> Iterator[Finding]:
-    file = machine.secrets / FILE
+    file = own.path(machine.secrets)
     if not file.exists():
         return
     from cryptography import x509
 
     ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
     if (ends - ground.now()).days < 14:
-        yield Finding(WARNING, "certificate", f"the certificate of the pages ends on {ends:%Y-%m-%d}", f"Put a new one into {file}, then bentevi down and bentevi up.")
+        yield Finding(WARNING, "certificate", f"the certificate of the pages ends on {ends:%Y-%m-%d}", "Renew it: bentevi certificate renew; or give another: bentevi certificate install FILES.")
 
 
 def _jobs(machine: Settings) -> Iterator[Finding]:

@@ -49,7 +49,7 @@ def look(machine: Machine, key: Path, name: str) -> dict[str, str]:
         wrong.append("the firewall lets in what no rule names")
     if wrong:
         raise Failed(f"{machine.name}:\n" + "\n".join(wrong))
-    return {"host key": root("cat /etc/bentevi/ssh/ssh_host_ed25519_key.pub"), "certificate": root("sha256sum /var/lib/bentevi/secrets/https.pem"),
+    return {"host key": root("cat /etc/bentevi/ssh/ssh_host_ed25519_key.pub"), "certificate": root("sha256sum /var/lib/bentevi/secrets/https/https.pem"),
             "machine": root("cat /etc/machine-id"), "secrets": root("cd /var/lib/bentevi/secrets && sha256sum * | sort")}  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def text(release: str, fingerprint: str, code: str) -> str:
 
 def fingerprint() -> str:
     """Of the certificate in use; "" before there is one."""
-    run = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", str(HOME / "secrets/https.pem")],
+    run = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", str(HOME / "secrets/https/https.pem")],
                          capture_output=True, text=True, check=False)  # fmt: skip
     return run.stdout.partition("=")[2].strip()
 
