@@ -30,7 +30,7 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
             sys.exit(1 if any(one.level == doctor.ERROR for one in found) else 0)
 
     @group.command("bundle")
-    @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it; default: a name with the time, here.")
+    @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it (-: to the standard output); default: a name with the time, here.")
     def bundle_(output: Path | None) -> None:
         """Write a bundle for support, without secrets, names and telephone numbers."""
         from appliance.db import read_only
@@ -38,6 +38,9 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
 
         with rows():
             read_only()
+            if str(output) == "-":
+                click.get_binary_stream("stdout").write(bundle.make())
+                return
             file = output or Path(bundle.name())
             try:
                 handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -128,7 +128,7 @@ def _secrets(machine: Settings) -> Iterator[str]:
         for spec in resource.fields.values():
             if spec.kind.secret:
                 yield from (str(value) for value in db.session.scalars(select(getattr(resource.model, spec.attr))) if value)
-    for file in sorted(machine.secrets.iterdir()) if machine.secrets.exists() else ():
+    for file in sorted(path for path in machine.secrets.rglob("*") if path.is_file()):
         yield from (line for line in file.read_text(errors="replace").splitlines() if len(line) > SHORTEST_SECRET and "-----" not in line)
     if "@" in machine.database_url:
         yield machine.database_url.partition("://")[2].partition("@")[0].partition(":")[2]

@@ -65,7 +65,7 @@ def test_nothing_planted_is_found_in_the_bundle(planted, carla):
             "logs/asterisk/log/planted.log"} <= found.keys()
     assert any(path.startswith("configuration/") for path in found)
     everything = "\n".join(found.values()).lower()
-    keys = [line for file in planted.secrets.iterdir() if file.is_file() for line in file.read_text().splitlines() if len(line) > 12]
+    keys = [line for file in planted.secrets.rglob("*") if file.is_file() for line in file.read_text().splitlines() if len(line) > 12]
     for text in [*SECRETS, *PEOPLE, *NUMBERS, *keys, "uma-senha-qualquer", "outra-senha-qualquer", "0123456789abcdef", "argon2id"]:
         assert text.lower() not in everything, text
     digits = re.sub(r"[^\d\n]", "", "\n".join(found[path] for path in found if "planted" in path))

@@ -51,7 +51,9 @@ class AskedFor(BaseModel):
 
 def shown() -> dict[str, Any]:
     """What the part below the form tells."""
-    return keep.facts() | {"problem": keep.problem(), "has_authority": bool(own.authority_certificate(settings.load().secrets))}
+    machine, told = settings.load(), keep.facts()
+    port = "" if machine.https_port == 443 else f":{machine.https_port}"
+    return told | {"place": f"{told['domain'] or request.host.rpartition(':')[0] or request.host}{port}", "problem": keep.problem(), "has_authority": bool(own.authority_certificate(machine.secrets))}
 
 
 @pages.post("/certificate/files")
