@@ -1,6 +1,7 @@
 """The company and what holds for the whole exchange (CFG-01, FEA-02, FEA-03, SYS-22)."""
 
 import zoneinfo
+from functools import cache
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -26,6 +27,12 @@ RESTARTS = {"daily": _l("every day"), "monthly": _l("every month"), "yearly": _l
 TOLD_BY = {"daily": ("year", "month", "day"), "monthly": ("year", "month"), "yearly": ("year",), NEVER: ()}  # what tells one count from the next
 
 EMERGENCY = ["190", "191", "192", "193", "194", "197", "198", "199"]
+
+
+@cache
+def zones() -> set[str]:
+    """Every time zone this machine knows; they are files, looked for once."""
+    return zoneinfo.available_timezones()
 
 
 class Company(Base):
@@ -123,7 +130,7 @@ class Company(Base):
             self.cnpj = stdnum_cnpj.format(self.cnpj)
         if self.country_code == COUNTRY and self.area_code not in AREA_CODES:
             raise Refused(_("%(code)s is no area code of Brazil.", code=self.area_code), field="area_code")
-        if self.timezone not in zoneinfo.available_timezones():
+        if self.timezone not in zones():
             raise Refused(_("“%(value)s” is not a time zone; write for example America/Sao_Paulo.", value=self.timezone),
                           field="timezone")
         hidden = numbering.beginning_with(self.external_line_prefix, "feature_codes")

@@ -48,6 +48,7 @@ def test_a_carrier_that_stops_turns_red_with_the_check_list_and_green_when_it_is
     expect(page.locator(f"[data-follows=trunk-{trunk.id}]")).to_contain_text("alcançável")
 
 
+@pytest.mark.long
 def test_registrations_in_both_directions_are_seen(logged_in, pbx, phones):  # noqa: F811
     """TRK-08, TRK-09: registered or not, with the carrier's last answer; a gateway that registers here too."""
     away = phones.keep(Carrier(pbx.address, free_ports(1)[0], REGISTRAR, "conta", "certa"))

@@ -119,6 +119,7 @@ def test_a_home_moves_to_postgresql_and_back_while_people_talk(running, new_addr
     home.recorded(4)
 
 
+@pytest.mark.long
 def test_postgresql_is_killed_while_people_talk(running, new_address, elsewhere):
     """Pages say so, calls go on, what Asterisk noted meanwhile is recorded once when the server is back; nobody starts anything again."""
     home = running

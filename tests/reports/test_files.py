@@ -175,6 +175,7 @@ def test_an_xlsx_has_real_dates_and_durations_a_fixed_head_and_no_formulas(app):
     assert row["N"] == ("n", str(75 / 86400)) and row["F"] == ("inlineStr", "=1+1") and row["E"] == ("inlineStr", "(48) 99999-1234")
 
 
+@pytest.mark.long
 def test_fifty_thousand_calls_make_a_sheet_and_a_summary_but_no_pdf(app, carla):
     """REP-37: refused with advice, before any job."""
     many_calls(50_000, DAY - timedelta(days=9), days=20)

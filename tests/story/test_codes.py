@@ -123,6 +123,7 @@ def test_a_call_is_parked_taken_and_comes_back(pbx, phone, carrier):
     assert back.answer().talks_with(outside)
 
 
+@pytest.mark.long
 def test_a_parked_call_whose_parker_is_busy_or_away_waits_again(pbx, phone, carrier):
     """FEA-12: it rang in vain where it was parked from, busy and then not registered: each time it waits in a place, with music and for
     everybody to take; whoever parked it gets it at last, named with the place once."""
@@ -171,6 +172,7 @@ def test_a_parked_call_that_comes_back_in_vain_five_times_is_told_before_it_ends
     assert not a.rings(1)
 
 
+@pytest.mark.long
 def test_a_queue_member_with_two_telephones_transfers_and_parks(pbx, phone, carrier):
     """FEA-05, FEA-06, FEA-11, FEA-12, QUE-22: to an outside number by its own routes, by asking first, and into a parking place from where
     the call comes back to all its telephones; a locked one transfers nobody to outside from there either."""
@@ -439,6 +441,7 @@ def test_follow_me_in_each_of_its_nine_ways(pbx, phone, following, carrier, situ
         _goes_to(a, callers["external" if origin == "external" else "internal"]())
 
 
+@pytest.mark.long
 def test_wrong_passwords_are_counted_across_calls(pbx, phone):
     """FEA-20, FEA-13, FEA-21: after nine wrong ones of a caller in three calls the right one is refused like any other, until a quarter of an
     hour is over; another extension is not kept out by it."""

@@ -52,6 +52,7 @@ def test_fixed_rooms_with_and_without_a_pin(pbx, phone, carrier):
     assert db.session.query(Recording).count() == 2
 
 
+@pytest.mark.long
 def test_a_scheduled_conference_between_its_times(pbx, phone, carrier):
     """FEA-13, FEA-21: the code asks the password and leads into the conference it belongs to, also whom somebody transfers there from
     outside; before it opens and after it closes a message refuses; who is inside stays; a wrong password is asked again."""

@@ -237,6 +237,7 @@ def test_a_day_of_a_shop(pbx, phone, carrier, outside, clock, carla):
     assert ledger() == {"0003": ("full", "open"), "0005": ("abandoned", "open"), "0006": ("no_agents", "open")}
 
 
+@pytest.mark.long
 def test_a_day_of_an_internet_provider(pbx, phone, carrier, outside, clock, carla):
     """HRS-11, QUE-03, IVR-06, IVR-07, IVR-29, RTE-07: a notice before the menu, an extension that is dialled, two queues with one
     technician of which the more important comes first, a caller who presses wrong, and the night that goes to a mobile telephone."""

@@ -122,6 +122,7 @@ def test_the_message_is_heard_to_its_end_and_without_one_the_call_goes_on_at_onc
     assert silent.talks_with(there.answer())
 
 
+@pytest.mark.long
 def test_each_action_after_the_message_and_what_the_records_tell(pbx, phone, carrier, way_in, clock):
     """HRS-03, HRS-06: hang up, extension, queue, telephone (by the overflow profile, FEA-03), IVR and a time condition in the place of a custom
     rule; each is told with the rule and the queue or IVR that was closed."""

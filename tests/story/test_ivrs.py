@@ -115,6 +115,7 @@ def test_five_audios_are_heard_in_their_order_and_a_caller_ends_where_the_defaul
     assert by_caller["554899990003"].hang_up_side == "system" and by_caller["554899990003"].cause == 16
 
 
+@pytest.mark.long
 def test_the_wait_for_a_key_is_the_one_written_however_long_the_question_is(pbx, phone, sounds):
     """IVR-05: with 4 s the next step comes between 4 and 5 s after the end of the question; of a length in whole seconds too."""
     ana = make_extension("1001")

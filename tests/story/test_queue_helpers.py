@@ -173,6 +173,7 @@ def test_asking_many_queues_for_help_uses_up_no_destinations(pbx, phone):
     assert call.talks_with(end.answer(GENEROUS))
 
 
+@pytest.mark.long
 def test_a_member_who_holds_a_call_or_whose_telephone_rings_meanwhile_is_not_available(pbx, phone):
     """QUE-19: he is not rung by this queue, so a new caller overflows at once; with “ring members who are in a call” he waits and rings. One who
     merely rings, or is in the wrap-up time, is waited for."""

@@ -73,6 +73,7 @@ def test_a_caller_hears_the_files_of_the_queues_music_in_turn(pbx, phone, tmp_pa
     assert call.hears_sound(1.0, 10) and not call.hears(1850, 1)
 
 
+@pytest.mark.long
 def test_the_ringing_tone_always_while_a_member_rings_and_never(pbx, phone, tmp_path):
     """QUE-12: tone only; music, then the tone once a member rings; music only."""
     sound_of("Música", 1250, tmp_path)
@@ -127,6 +128,7 @@ def test_position_and_periodic_announcement_in_portuguese(pbx, phone, tmp_path, 
     assert bursts(default, 1050), "nothing chosen: the exchange's own sentence"
 
 
+@pytest.mark.long
 def test_announcements_come_in_time_while_a_telephone_rings_that_nobody_answers(pbx, phone, tmp_path, prompts_of_tones):
     """QUE-14, QUE-15: Asterisk says nothing while a telephone rings. Where all ring, attempts end when an announcement is due; where one rings
     after the other the ring time counts, and it is heard between two."""

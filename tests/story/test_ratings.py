@@ -130,6 +130,7 @@ def test_three_ratings_in_a_chain_after_an_answered_call_through_a_menu(pbx, pho
     assert {one.state for one in stored.values()} == {"answered"}
 
 
+@pytest.mark.long
 def test_range_attempts_and_the_order_of_the_audios(pbx, phone, sounds):
     """SVY-03, SVY-04, SVY-05, SVY-06, SVY-07: 10 is 10, 1 is 1 after the wait, 0 is refused; main, error, main; one attempt is not asked again."""
     ana = make_extension("1001")
@@ -174,6 +175,7 @@ def test_range_attempts_and_the_order_of_the_audios(pbx, phone, sounds):
                         ("Dez", 7), ("Dez", None)]
 
 
+@pytest.mark.long
 def test_a_digit_too_many_makes_a_score_wrong_and_what_follows_it_belongs_to_the_same_mistake(pbx, phone, sounds):
     """SVY-04, SVY-05: “10” on scales of one digit, “100” on one of two, typed fast and slowly; the question comes again once, and its answer counts."""
     ana = make_extension("1001")

@@ -186,6 +186,7 @@ def way_out(pbx, carrier):
     return profile, ana
 
 
+@pytest.mark.long
 def test_a_locked_extension_transfers_nobody_to_outside(pbx, phone, carrier, way_out):
     """EXT-17, FEA-19, FEA-05, FEA-06: by REFER, by the code and by asking first it is refused with a message; inside numbers pass; without
     the lock all of them complete."""
@@ -222,6 +223,7 @@ def test_a_locked_extension_transfers_nobody_to_outside(pbx, phone, carrier, way
     assert there.talks_with(carrier.wait_call("33334445"))
 
 
+@pytest.mark.long
 def test_outside_its_hours_and_its_shift_an_extension_transfers_nobody_to_outside(pbx, phone, carrier, way_out, clock):
     """EXT-25, HRS-18: the hours of the class and the shift of the person are asked of who transfers, by REFER and by the code; inside them
     the transfer completes, and who may always call is not asked for another's sake."""

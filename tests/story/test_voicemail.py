@@ -99,6 +99,7 @@ def test_a_message_is_left_announced_heard_and_deleted(pbx, phone, carrier, carl
     assert refused.wait_refused() == 403
 
 
+@pytest.mark.long
 def test_a_full_mailbox_says_so_at_once_and_a_recorded_greeting_is_heard(pbx, phone, carrier):
     """FEA-28, FEA-17: full after one message: the next caller hears no greeting and no tone, and nothing is kept; with room again the greeting
     its person recorded by the menu is played in place of the page's; the menu changes no password."""
