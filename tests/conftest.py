@@ -32,6 +32,12 @@ def _runs_on_the_database_of_this_round(request: pytest.FixtureRequest) -> None:
         assert KNOWS_DATABASE & set(request.fixturenames), "marked `database`, but it takes no database from a fixture"
 
 
+@pytest.fixture(autouse=True)
+def _files_are_for_their_owner() -> None:
+    """What a test writes into a home has the rights the home's own processes give, whatever an earlier test left."""
+    os.umask(0o077)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """On PostgreSQL nothing that is marked `database` may be left out."""
