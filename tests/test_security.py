@@ -453,7 +453,10 @@ def test_secrets_are_on_no_disk_screen_log_or_list_of_processes(carla, secrets_e
     seen |= {f"database {index}": text for index, text in enumerate(database_dump())}
     seen |= {str(path): path.read_text(errors="replace") for path in machine.log.iterdir() if path.is_file()}
     seen |= {str(path): path.read_text(errors="replace") for path in (machine.asterisk / "log").iterdir() if path.is_file()}
-    generated = [(machine.secrets / name).read_text().strip() for name in os.listdir(machine.secrets) if not name.endswith(".pem")]
+    files = [path for path in machine.secrets.rglob("*") if path.is_file() and path.stat().st_size]
+    generated = [path.read_text().strip() for path in files if path.suffix != ".pem"]
+    generated += [path.read_text().split("\n")[1] for path in files if path.suffix == ".pem"]  # of a private key, which comes first
+    assert len(generated) > 4
     listed = b"\n".join(path.read_bytes() for path in processes_files("cmdline"))
     seen["processes"] = listed.decode(errors="replace")
     for place, text in seen.items():
@@ -487,7 +490,7 @@ def test_every_file_of_the_home_is_for_its_owner_only(secrets_everywhere):
             continue
         mode = stat.S_IMODE(path.lstat().st_mode)
         assert (path.is_dir() and mode & 0o077 == 0) or (path.is_file() and mode & 0o077 == 0), f"{path} {mode:o}"
-    for path in [path for path in machine.secrets.iterdir()]:
+    for path in [path for path in machine.secrets.rglob("*") if path.is_file()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
