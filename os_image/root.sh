@@ -108,7 +108,8 @@ application() {
     chroot "$root" python3 -m venv --without-pip /opt/bentevi/venv
     "$python" -m pip install --quiet --no-index --no-deps --no-compile --target "$target/venv/lib/python$version/site-packages" \
         --python-version "$version" --implementation cp --abi "cp${version/./}" --abi abi3 --abi none "${platforms[@]}" "$wheelhouse"/*.whl
-    rm -rf "$target/venv/lib/python$version/site-packages/bin"
+    # The tests of a library bring keys of their own; nothing of them is for a machine.
+    rm -rf "$target/venv/lib/python$version/site-packages"/{bin,acme/_internal/tests}
     rm -f "$target"/venv/bin/{activate*,Activate*}
     # Compiled here: the appliance never writes below /opt. By content, not by date, so that two builds match.
     chroot "$root" /opt/bentevi/venv/bin/python -m compileall -q -j 2 --invalidation-mode unchecked-hash \

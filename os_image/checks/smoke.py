@@ -6,7 +6,7 @@ from pathlib import Path
 
 from os_image.checks.qemu import Failed, Machine
 
-PROCESSES = ("redis", "asterisk", "proving", "records", "events", "agi", "web", "live", "worker", "reports", "cron", "nginx")
+PROCESSES = ("redis", "asterisk", "proving", "records", "events", "agi", "web", "live", "worker", "reports", "backups", "cron", "nginx")
 # (protocol, port) of everything that may listen on more than loopback; the voice ports open only during calls.
 OPEN = {("tcp", 22), ("tcp", 80), ("tcp", 443), ("udp", 5060), ("tcp", 5060), ("udp", 68), ("udp", 546)}
 PASSWORD = "prova-do-arranque-1"
