@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 MODULES = "xss,permanentxss,sql,timesql,exec,file,crlf,csrf,redirect,ssrf,xxe,upload,cookieflags,csp,http_headers,https_redirect,methods"
 # Left out: what ends the session or takes away the right to go on, what stops or exchanges what is attacked, what calls or writes to the outside.
 LEFT_OUT = ["logout*", "password*", "users*", "language*", "apply*", "revisions*", "backups*", "email*", "static*", "live*"]
-SCAN_SECONDS, ATTACK_SECONDS = 180, 60  # the second: for each module
+SCAN_SECONDS, ATTACK_SECONDS = 120, 40  # the second: for each module
 LOW = 1
 
 
