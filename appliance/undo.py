@@ -51,8 +51,10 @@ class Plan:
 
 
 def may_be_undone(change: Change) -> bool:
-    """Whether it is a change of a row of ours at all."""
-    return change.action in ACTIONS and change.word in resources.TABLE and bool(change.before or change.after)
+    """Whether it is a change of a row of ours at all; the making of the one row of a page stays, because nothing works without it."""
+    if change.action not in ACTIONS or change.word not in resources.TABLE or not (change.before or change.after):
+        return False
+    return not (resources.TABLE[change.word].single and change.action == CREATED)
 
 
 def plan(change: Change, row: Any = None) -> Plan:

@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic import Field as Described
 from spectree import Response as Answers
-from spectree import SpecTree
+from spectree import SecurityScheme, SecuritySchemeData, SpecTree
+from spectree.model_adapter.pydantic_adapter import BaseFile
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
@@ -30,6 +31,7 @@ MOST_ROWS = 500
 spec = SpecTree(
     "flask", title="Bentevi", version="v1", path="spectree", annotations=False, openapi_version="3.1.0", page_templates={},
     naming_strategy=lambda model: model.__name__, mode="strict",
+    security_schemes=[SecurityScheme(name="token", data=SecuritySchemeData(type="http", scheme="bearer"))], security={"token": []},
 )  # its path is only what it leaves out: with api/v1 the description was empty
 
 
@@ -39,6 +41,24 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="forbid")
     error: str
     fields: dict[str, str] = {}
+
+
+PROBLEMS = {"HTTP_401": Problem, "HTTP_403": Problem, "HTTP_404": Problem, "HTTP_422": Problem}
+
+
+class SentFile(BaseModel):
+    """multipart/form-data with the field `file`."""
+
+    file: BaseFile
+
+
+class Listing(BaseModel):
+    """How a list is asked for; each field of a row filters by its name too."""
+
+    q: str = Described(default="", description="Only rows in which this is found.")
+    sort: str = Described(default="", description="A column, with - before it the other way round.")
+    after: str = Described(default="", description="`next` of the page before.")
+    limit: int = Described(default=crud.PAGE_ROWS, description=f"Rows of a page, at most {MOST_ROWS}.")
 
 
 class Asked(BaseModel):
@@ -79,24 +99,32 @@ def connect(app: Flask) -> None:
     app.register_blueprint(_applies())
     app.register_blueprint(_now())
     spec.app = app
-    app.add_url_rule("/api/v1/openapi.json", "openapi", needs("")(lambda: jsonify(spec.spec)))
+    app.add_url_rule("/api/v1/openapi.json", "openapi", needs("")(lambda: jsonify(_description())))
+
+
+def _description() -> dict[str, Any]:
+    """All of the API; numbers in an address are ids of rows."""
+    for operation in (one for path in spec.spec["paths"].values() for one in path.values()):
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path" and parameter["schema"].get("type") == "integer":
+                parameter["schema"] = {"type": "integer", "minimum": 0, "maximum": resources.LARGEST_ID}
+    return dict(spec.spec)
 
 
 def described(function: Any, name: str, tag: str, sent: Any, *answers: Any, **more: Any) -> Any:
     """A view with its place in the description: what is sent, and (status, shape) of its answers."""
     function.__name__, function.__doc__ = name, more.get("doc", "")
     documented = Answers(**{code: model for code, model in answers})
-    return spec.validate(json=sent, resp=documented, tags=[tag], skip_validation=True)(function)
+    return spec.validate(query=more.get("query"), json=sent, form=more.get("form"), resp=documented, tags=[tag], skip_validation=True)(function)
 
 
 def _blueprint(resource: Resource) -> Blueprint:
     api = Blueprint(f"api_{resource.word}", __name__, url_prefix=f"/api/v1/{resource.word}")
     sent, row, page = schemas(resource)
     guard, tag = needs(resource.permission or resource.word), resource.word
-    wrong = (("HTTP_401", Problem), ("HTTP_403", Problem), ("HTTP_404", Problem), ("HTTP_422", Problem))
 
-    def add(rule: str, method: str, view: Any, name: str, doc: str, body: Any, *answers: Any) -> None:
-        told = described(view, name, tag, body, *answers, *wrong, doc=doc)
+    def add(rule: str, method: str, view: Any, name: str, doc: str, body: Any, *answers: Any, **more: Any) -> None:
+        told = described(view, name, tag, body, *answers, *PROBLEMS.items(), doc=doc, **more)
         api.add_url_rule(rule, f"{method.lower()}_{name}", guard(told), methods=[method])
 
     if resource.single:
@@ -105,7 +133,7 @@ def _blueprint(resource: Resource) -> Blueprint:
         add("", "PATCH", lambda: _write(resource, _single(resource)), f"{tag}_change", "Change fields.", sent, ("HTTP_200", row))
         return api
     add("", "GET", lambda: _list(resource), f"{tag}_list",
-        "Rows; `q` searches, filters by field name, `sort`, `after` and `limit` page. `format=csv`: all rows of the search as a file.", None, ("HTTP_200", page))
+        "Rows; `q` searches, filters by field name, `sort`, `after` and `limit` page. `format=csv`: all rows of the search as a file.", None, ("HTTP_200", page), query=Listing)
     add("", "POST", lambda: _write(resource, None), f"{tag}_create", "A new row.", sent, ("HTTP_201", row))
     add("/<int:row_id>", "GET", lambda row_id: jsonify(_shown(resource, crud.row_of(resource, row_id))), f"{tag}_show", "One row.",
         None, ("HTTP_200", row))
@@ -198,7 +226,8 @@ def _applies() -> Blueprint:
              ("/<int:attempt_id>", "GET", show, "apply_show", "How an attempt goes.", None, ("HTTP_200", AttemptOut)),
              ("/pending", "GET", waiting, "apply_pending", "Changes not yet in force.", None, ("HTTP_200", None))]
     for rule, method, view, name, doc, body, answer in views:
-        api.add_url_rule(rule, name, guard(described(view, name, "apply", body, answer, doc=doc)), methods=[method])
+        told = described(view, name, "apply", body, answer, *PROBLEMS.items(), doc=doc)
+        api.add_url_rule(rule, name, guard(told), methods=[method])
     return api
 
 

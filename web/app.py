@@ -167,6 +167,7 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Frame-Options"] = "DENY"  # for what does not know frame-ancestors
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -5,9 +5,12 @@ from secrets import token_hex
 from flask import Blueprint, jsonify, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from pydantic import BaseModel
+from spectree import Response as Answers
 
 from appliance.email import post
 from appliance.errors import Busy, Refused
+from web.api import PROBLEMS, Problem, spec
 from web.limits import limiter
 from web.login import needs
 
@@ -36,13 +39,27 @@ def test() -> ResponseReturnValue:
     return redirect("/email")
 
 
+class TestTo(BaseModel):
+    """Where the test message goes."""
+
+    to: str
+
+
+class TestOut(BaseModel):
+    """The mail server took the message."""
+
+    sent: bool
+
+
 @pages.post("/api/v1/email/test")
 @limiter.limit("10 per minute")
 @needs("email")
-def api_test() -> ResponseReturnValue:
+@spec.validate(json=TestTo, resp=Answers(HTTP_200=TestOut, HTTP_429=Problem, HTTP_503=Problem, **PROBLEMS), tags=["email"], skip_validation=True)
+def email_test() -> ResponseReturnValue:
     """The same for programs: {"to": address}."""
+    body = request.get_json(silent=True)
     try:
-        _send(str((request.get_json(silent=True) or {}).get("to", "")))
+        _send(str(body.get("to", "")) if isinstance(body, dict) else "")
     except (Refused, Busy) as why:
         return jsonify(error=str(why), fields={}), 422 if isinstance(why, Refused) else 503
     return jsonify(sent=True)

@@ -16,7 +16,7 @@ from appliance.db import db, digest
 from appliance.hours import told
 from appliance.users import password as passwords
 from appliance.users.model import User, by_login
-from web import htmx, sessions
+from web import htmx, sessions, strangers
 from web.limits import limiter
 
 pages = Blueprint("login", __name__)
@@ -146,15 +146,17 @@ def log_in() -> ResponseReturnValue:
 @public
 @limiter.limit("30/minute")
 def check_login() -> ResponseReturnValue:
-    """Login or e-mail, and password. The answer does not tell which of the two was wrong."""
+    """Login or e-mail, and password. The answer does not tell which of the two was wrong, nor does being locked."""
     login, text = request.form.get("login", ""), request.form.get("password", "")
     user = by_login(login)
-    if user and user.is_locked():
+    if user.is_locked() if user else strangers.is_locked(login):
         return _refused(login, _("Too many wrong passwords. Try again in 15 minutes."))
     right = passwords.fits(text, user.password if user else passwords.NOBODY) and user is not None and user.active
     if user:
         user.password_was(right)
         db.session.commit()
+    else:
+        strangers.guessed(login)
     if not right or user is None:
         return _refused(login, _("Login or password is wrong."))
     if not user.may_enter():

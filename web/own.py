@@ -1,10 +1,13 @@
 """What belongs to a person: the feature password, follow-me and lock of the own extension, and messages of a mailbox (FEA-20, FEA-28, PAN-18)."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, send_file, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from pydantic import BaseModel, RootModel
+from spectree import Response as Answers
 
 from appliance.db import db
 from appliance.errors import Busy, Refused
@@ -14,6 +17,7 @@ from appliance.voicemail_boxes import messages
 from appliance.voicemail_boxes import model as voicemail_boxes
 from appliance.voicemail_boxes.model import VoicemailBox, of_extension
 from web import crud
+from web.api import PROBLEMS, Problem, spec
 from web.login import current_user, needs
 
 pages = Blueprint("own", __name__)
@@ -127,9 +131,25 @@ def act(box_id: int, message_id: str, act: str) -> ResponseReturnValue:
     return redirect(_back(box))
 
 
+class MessageOut(BaseModel):
+    """One message of a mailbox."""
+
+    id: str
+    at: datetime
+    caller: str
+    seconds: int
+    is_new: bool
+    folder: str
+
+
+class MessagesOut(RootModel[list[MessageOut]]):
+    """The messages, newest first."""
+
+
 @pages.get("/api/v1/voicemail_boxes/<int:box_id>/messages")
 @needs("")
-def api_messages(box_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=MessagesOut, **PROBLEMS), tags=["voicemail_boxes"], skip_validation=True)
+def voicemail_boxes_messages(box_id: int) -> ResponseReturnValue:
     """Messages of a mailbox, newest first."""
     return jsonify([{"id": one.id, "at": one.at.isoformat(), "caller": one.caller, "seconds": one.seconds, "is_new": one.is_new, "folder": one.folder}
                     for one in messages.of_box(_box(box_id))])
@@ -137,7 +157,8 @@ def api_messages(box_id: int) -> ResponseReturnValue:
 
 @pages.delete("/api/v1/voicemail_boxes/<int:box_id>/messages/<message_id>")
 @needs("")
-def api_delete(box_id: int, message_id: str) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_204=None, HTTP_503=Problem, **PROBLEMS), tags=["voicemail_boxes"], skip_validation=True)
+def voicemail_boxes_delete_message(box_id: int, message_id: str) -> ResponseReturnValue:
     """Delete one message."""
     box = _box(box_id)
     messages.remove(box, messages.find(box, message_id) or abort(404))

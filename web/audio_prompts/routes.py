@@ -5,12 +5,15 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from pydantic import BaseModel
+from spectree import Response as Answers
 
 from appliance.audio_prompts import calls, files, intake
 from appliance.audio_prompts.model import REASONS, SOURCES, STATES, WAITING, AudioPrompt
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from web import crud
+from web.api import PROBLEMS, SentFile, spec
 from web.login import needs
 
 pages = Blueprint("audio_library", __name__)
@@ -72,9 +75,21 @@ def call(prompt_id: int) -> ResponseReturnValue:
     return redirect(f"/audio_prompts/{prompt_id}#sound")
 
 
+class SoundOut(BaseModel):
+    """What became of the file of a sound: `state` is none, waiting, ready or failed, then with its reason."""
+
+    id: int
+    state: str
+    reason: str
+    seconds: float
+    source: str
+    file: str
+
+
 @pages.post("/api/v1/audio_prompts/<int:prompt_id>/file")
 @needs("audio_prompts")
-def api_file(prompt_id: int) -> ResponseReturnValue:
+@spec.validate(form=SentFile, resp=Answers(HTTP_202=SoundOut, **PROBLEMS), tags=["audio_prompts"], skip_validation=True)
+def audio_prompts_send_file(prompt_id: int) -> ResponseReturnValue:
     """Send the file of a sound: multipart, field `file`. It is converted afterwards; `state` of the row tells."""
     prompt = _prompt(prompt_id)
     sent = request.files.get("file")
@@ -92,7 +107,8 @@ def api_file(prompt_id: int) -> ResponseReturnValue:
 
 @pages.get("/api/v1/audio_prompts/<int:prompt_id>/file")
 @needs("audio_prompts")
-def api_state(prompt_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=SoundOut, **PROBLEMS), tags=["audio_prompts"], skip_validation=True)
+def audio_prompts_file(prompt_id: int) -> ResponseReturnValue:
     """What became of the file: nothing, waiting, ready or failed with its reason."""
     return jsonify(_told(_prompt(prompt_id)))
 

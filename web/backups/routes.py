@@ -1,11 +1,14 @@
 """The page of backups: what there is, one more now, a rehearsal, the password that opens them, and the bundle for support (SYS-20, SYS-19)."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from pydantic import BaseModel
+from spectree import Response as Answers
 
 from appliance import changes, lanes, settings
 from appliance.backup_policy import attempts
@@ -17,6 +20,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.support import bundle
 from web import crud
+from web.api import PROBLEMS, Problem, spec
 from web.limits import limiter
 from web.login import current_user, needs
 
@@ -123,9 +127,34 @@ def support_bundle() -> ResponseReturnValue:
 # ----------------------------------------------------------------------------------------------------------------------------- API
 
 
+class BackupOut(BaseModel):
+    """One attempt; `snapshot` is empty until it is complete, `rehearsal` until one was tried."""
+
+    id: int
+    state: str
+    reason: str
+    snapshot: str
+    to: str
+    at: datetime
+    seconds: int
+    rows: int
+    bytes: int
+    new_bytes: int
+    asked_by: str
+    rehearsal: str
+    rehearsal_reason: str
+
+
+class BackupsOut(BaseModel):
+    """The last attempts."""
+
+    rows: list[BackupOut]
+
+
 @pages.get("/api/v1/backups")
 @needs("backups")
-def api_list() -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=BackupsOut, **PROBLEMS), tags=["backups"], skip_validation=True)
+def backups_list() -> ResponseReturnValue:
     """The last attempts, newest first."""
     return jsonify(rows=[facts(one) for one in attempts.newest()])
 
@@ -133,7 +162,8 @@ def api_list() -> ResponseReturnValue:
 @pages.post("/api/v1/backups")
 @limiter.limit("10 per minute")
 @needs("backups")
-def api_make() -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_202=BackupOut, HTTP_429=Problem, **PROBLEMS), tags=["backups"], skip_validation=True)
+def backups_make() -> ResponseReturnValue:
     """Ask for a backup now; one that waits or runs already is given instead."""
     try:
         return jsonify(facts(_ask())), 202
@@ -143,7 +173,8 @@ def api_make() -> ResponseReturnValue:
 
 @pages.get("/api/v1/backups/<int:backup_id>")
 @needs("backups")
-def api_one(backup_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=BackupOut, **PROBLEMS), tags=["backups"], skip_validation=True)
+def backups_one(backup_id: int) -> ResponseReturnValue:
     """How one is, to be asked for again while it is made."""
     return jsonify(facts(db.session.get(Backup, backup_id) or abort(404)))
 

@@ -7,6 +7,8 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
+from pydantic import BaseModel
+from spectree import Response as Answers
 
 from appliance.blacklists import entries, imports
 from appliance.blacklists.entries import BlacklistNumber
@@ -15,6 +17,7 @@ from appliance.blacklists.model import Blacklist
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from web import crud
+from web.api import PROBLEMS, spec
 from web.login import needs
 
 pages = Blueprint("blacklist_numbers", __name__)
@@ -158,9 +161,33 @@ def below(blacklist: Blacklist) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------------------------------- API
 
 
+class NumberIn(BaseModel):
+    """One number as people write it."""
+
+    number: str
+    note: str = ""
+
+
+class NumberOut(BaseModel):
+    """One number of a list."""
+
+    id: int
+    number: str
+    note: str
+
+
+class NumbersOut(BaseModel):
+    """A page of numbers; go on with `after`: `next`."""
+
+    rows: list[NumberOut]
+    count: int
+    next: str | None
+
+
 @pages.get("/api/v1/blacklists/<int:blacklist_id>/numbers")
 @needs("blacklists")
-def api_numbers(blacklist_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=NumbersOut, **PROBLEMS), tags=["blacklists"], skip_validation=True)
+def blacklists_numbers(blacklist_id: int) -> ResponseReturnValue:
     """Numbers as JSON: `q` searches, `after` and `limit` page."""
     blacklist = _list(blacklist_id)
     limit = max(1, min(request.args.get("limit", entries.PAGE, type=int), MOST_ROWS))
@@ -170,7 +197,8 @@ def api_numbers(blacklist_id: int) -> ResponseReturnValue:
 
 @pages.post("/api/v1/blacklists/<int:blacklist_id>/numbers")
 @needs("blacklists")
-def api_add(blacklist_id: int) -> ResponseReturnValue:
+@spec.validate(json=NumberIn, resp=Answers(HTTP_201=NumberOut, **PROBLEMS), tags=["blacklists"], skip_validation=True)
+def blacklists_add_number(blacklist_id: int) -> ResponseReturnValue:
     """One number more."""
     blacklist = _list(blacklist_id)
     sent = request.get_json(silent=True)
@@ -187,7 +215,8 @@ def api_add(blacklist_id: int) -> ResponseReturnValue:
 
 @pages.delete("/api/v1/blacklists/<int:blacklist_id>/numbers/<int:number_id>")
 @needs("blacklists")
-def api_remove(blacklist_id: int, number_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_204=None, **PROBLEMS), tags=["blacklists"], skip_validation=True)
+def blacklists_remove_number(blacklist_id: int, number_id: int) -> ResponseReturnValue:
     """One number less."""
     blacklist = _list(blacklist_id)
     entries.remove(_entry(blacklist_id, number_id), blacklist.name)

@@ -19,7 +19,7 @@ from appliance.imports import columns, model
 from appliance.imports.model import CHECKED, Import
 from appliance.resource import Resource
 from web import api, crud, undo
-from web.api import Problem
+from web.api import Problem, SentFile
 from web.imports import routes
 from web.login import needs, reads_first
 
@@ -47,11 +47,10 @@ class ImportOut(BaseModel):
     preview: list[dict[str, Any]]
 
 
-class Upload(BaseModel):
+class Upload(SentFile):
     """multipart/form-data with `file` and, if the guess is not wanted, `mapping`: JSON {field: heading}."""
 
-    file: str
-    mapping: dict[str, str] | None = None
+    mapping: str = ""
 
 
 class Store(BaseModel):
@@ -94,7 +93,7 @@ WRONG = tuple((f"HTTP_{status}", Problem) for status in (401, 403, 404, 422))
 def blueprint(resource: Resource) -> Blueprint:
     """Upload of one resource."""
     faces = Blueprint(f"api_{resource.word}_imports", __name__, url_prefix=f"/api/v1/{resource.word}")
-    view = api.described(lambda: upload(resource), f"{resource.word}_import", resource.word, Upload, ("HTTP_202", ImportOut), *WRONG,
+    view = api.described(lambda: upload(resource), f"{resource.word}_import", resource.word, None, ("HTTP_202", ImportOut), *WRONG, form=Upload,
                          doc="Upload a CSV file and have every line checked; nothing is stored.")
     faces.add_url_rule("/imports", "upload", needs(resource.permission or resource.word)(view), methods=["POST"])
     return faces

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, abort, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from spectree import Response as Answers
 from sqlalchemy import select
 
 from appliance.audio_prompts import intake
@@ -11,6 +12,7 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.moh_classes.model import MohClass, resource, take
 from web import crud
+from web.api import PROBLEMS, SentFile, spec
 from web.login import needs
 
 pages = Blueprint("moh_sounds", __name__)
@@ -47,7 +49,8 @@ def remove(class_id: int, sound_id: int) -> ResponseReturnValue:
 
 @pages.post("/api/v1/moh_classes/<int:class_id>/file")
 @needs("moh_classes")
-def file(class_id: int) -> ResponseReturnValue:
+@spec.validate(form=SentFile, resp=Answers(HTTP_202=None, **PROBLEMS), tags=["moh_classes"], skip_validation=True)
+def moh_classes_file(class_id: int) -> ResponseReturnValue:
     """Send a file: multipart, field `file`. It becomes a sound of the library and the last one of the group."""
     if not crud.may_write(resource):
         abort(403)
