@@ -126,6 +126,7 @@ EXAMPLES = {
     "company": Example({}, {"cnpj": "11.222.333/0001-81", "area_code": "48"}, ("cnpj", "11.222.333/0001-82")),
     "sip": Example({}, {"nat": True, "external_ip": "200.1.2.3"}, ("external_ip", "200.1.2.300")),
     "backup_policy": Example({}, {"kind": "disk", "address": "/srv/backup"}, ("keep_count", 0)),
+    "modules": Example({}, {"khomp": False}, ("ivr", "talvez")),
     "recording_policy": Example({}, {"retention_days": 90}, ("quota_gb", 0)),
 }
 
