@@ -16,7 +16,7 @@ import os
 import re
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -166,4 +166,4 @@ def write(out: Path, payload: Path, package: Package, key: Ed25519PrivateKey) ->
         while chunk := stream.read(CHUNK):
             file.write(chunk)
     draft.rename(out)
-    return _described(text, _padded(len(head)))
+    return replace(package, size_bytes=said["size_bytes"], sha256=said["sha256"], offset_bytes=_padded(len(head)))

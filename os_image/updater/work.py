@@ -322,7 +322,7 @@ def read_order(text: str) -> Order:
 
 
 def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+    return datetime.now().astimezone().isoformat(timespec="microseconds")
 
 
 def _free(folder: Path) -> int:
