@@ -55,8 +55,10 @@ def main(words: list[str]) -> int:
 
 def check(words: list[str]) -> int:
     """Read a whole file; changes nothing."""
-    update = machine()
-    with opened(Path(words[0])) as file:
+    update, names = machine(), [word for word in words if not word.startswith("--")]
+    if len(names) != 1:
+        raise NotGood("no_file")
+    with opened(Path(names[0])) as file:
         found = update.check(file, "--downgrade" in words)
         package.copy(file, found, None)
     print(f"good: Bentevi {found.version} of {found.date} ({found.commit}), {found.size_bytes / 1e6:.0f} MB")

@@ -207,7 +207,7 @@ def test_going_back_by_hand_needs_the_same_tables_or_the_wish_to_lose_what_came_
     assert why.value.code == "other_tables" and environment(machine)["slot"] == "b"
     machine.update().give_back(rows_back=True, asked_by="Carla")
     assert machine.start() == "a" and "rows-back-always" in machine.asked()
-    assert [(one.step, one.code, one.asked_by) for one in state.history()][0] == (state.RETURNED, "by_hand", "Carla")
+    assert next((one.step, one.code, one.asked_by) for one in state.history()) == (state.RETURNED, "by_hand", "Carla")
     with pytest.raises(NotGood):
         machine.update().give_back()
     assert begin(machine, make(tmp_path / "2.update")).step == state.RESTARTING and machine.start() == "b"
