@@ -30,6 +30,7 @@ from appliance.errors import Busy, Refused
 from appliance.revisions.model import newest_number
 from appliance.settings import Settings
 from appliance.telephony import runtime
+from appliance.updates import state
 from appliance.updates.words import NotGood
 
 FOLDER = "updates/before"       # the rows and secrets right before the restart, until the next update
@@ -159,7 +160,8 @@ def has_same_tables(machine: Settings) -> bool:
 
 
 def fresh_version(machine: Settings) -> None:
-    """The next start applies the configuration anew: another version writes other files."""
+    """The next start applies the configuration anew: another version writes other files. What was sent by a page was taken long ago."""
+    (state.spool(machine) / state.SENT).unlink(missing_ok=True)
     move.write(machine.home / restore.MARK, json.dumps({"snapshot": "", "at": "", "version": version.number()}))
 
 

@@ -95,7 +95,8 @@ class Update:
     def publish(self) -> None:
         """Copies for everybody to read."""
         public = state.published()
-        public.mkdir(mode=0o755, exist_ok=True)
+        public.mkdir(exist_ok=True)
+        public.chmod(0o755)
         for name in ("state.json", "history.jsonl"):
             if (self.folder / name).exists():
                 write(public / name, (self.folder / name).read_text())

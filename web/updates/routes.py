@@ -70,7 +70,7 @@ def _sent() -> tuple[package.Package | None, str]:
             found = package.read(stream, package.trusted())
         package.check_version(found, version.number())
     except NotGood as why:
-        return None, str(why)
+        return None, "" if why.code == "same" else str(why)  # the one that was just installed
     return found, ""
 
 
