@@ -203,14 +203,14 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
     rows, looped = snapshots.take(), _loops()
-    test_call = _canary() if set(touched) & CALLS_PASS else None
+    trial = test_call() if set(touched) & CALLS_PASS else None
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
     files = system_files.system_files(settings.load(), secrets(), names) | generated
     if steps:
         steps.end("render")
     beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
-    return revision.Candidate(number, files, hidden_files(), beside, test_call, tuple(looped))
+    return revision.Candidate(number, files, hidden_files(), beside, trial, tuple(looped))
 
 
 def _loops() -> list[Finding]:
@@ -222,7 +222,7 @@ def _loops() -> list[Finding]:
     return found
 
 
-def _canary() -> Callable[[], list[Finding]] | None:
+def test_call() -> Callable[[], list[Finding]] | None:
     """The test call the company wants after an apply that touches what calls pass; what it finds sends the apply back."""
     company = db.session.get(Company, resources.SINGLE_ID)
     if company is None or not company.canary_number or company.canary_extension_id is None:

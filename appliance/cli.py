@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from appliance import developing, front_door, imaging, settings
+from appliance import developing, front_door, imaging, settings, version
 from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
 from appliance.certificates import command as certificates_command
@@ -23,6 +23,7 @@ from appliance.queues import command as queues_command
 from appliance.recordings import command as recordings_command
 from appliance.settings import Settings
 from appliance.support import command as support_command
+from appliance.updates import command as updates_command
 
 
 class Commands(click.Group):
@@ -40,6 +41,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version.number(), prog_name="bentevi", message="%(prog)s %(version)s")
 def bentevi() -> None:
     """Bentevi, a telephone exchange for small businesses.
 
@@ -383,6 +385,7 @@ database_command.add_to(bentevi, rows, tell)
 queues_command.add_to(bentevi, rows, tell, store)
 recordings_command.add_to(bentevi, rows, tell)
 support_command.add_to(bentevi, rows, tell)
+updates_command.add_to(bentevi, rows, tell, home)
 developing.add_to(bentevi)
 imaging.add_to(bentevi)
 

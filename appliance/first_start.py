@@ -4,7 +4,7 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, changes, prompts, settings, tune
+from appliance import applying, changes, prompts, settings, tune, version
 from appliance import db as ground
 from appliance.backups import restore
 from appliance.certificates import acme, keep, own
@@ -52,11 +52,12 @@ def prepare() -> None:
 
 
 def _apply_restored() -> None:
-    """The configuration of a restored home, anew: paths and ports of this machine stand in its files. What cannot be applied is told, and
+    """The configuration of a restored home, or by another version, anew: paths and ports of this machine stand in its files. What cannot be applied is told, and
     the revision that was in force comes back."""
-    attempt = applying.now("restored from a backup")
+    is_restored = bool(restore.restored_from(settings.load()).get("snapshot"))  # else another version of the program was started
+    attempt = applying.now("restored from a backup" if is_restored else f"version {version.number()}")
     if attempt.state == "failed":
-        print("\n".join(["the restored configuration could not be applied; the revision before stays in force:",
+        print("\n".join(["the configuration could not be applied anew; the revision before stays in force:",
                          *(applying.told(found)["text"] for found in attempt.findings)]), flush=True)
         applying.recover()
 

@@ -9,8 +9,8 @@ import click
 
 from appliance.settings import CHECKOUT
 
-PRODUCTS = ("root", "disk", "qcow2", "iso", "ova", "box", "all")
-PARTS = ("tree", "bios", "uefi", "secureboot", "iso", "iso-uefi", "keep", "menu", "again")
+PRODUCTS = ("root", "disk", "qcow2", "iso", "ova", "box", "update", "all")
+PARTS = ("tree", "bios", "uefi", "secureboot", "iso", "iso-uefi", "keep", "menu", "again", "update", "update-broken")
 
 
 def folder() -> Path:
@@ -39,7 +39,8 @@ def add_to(group: click.Group) -> None:
         """Start what was built in an emulated machine and look at it (default: tree bios). Logs and pictures stay in OUT/proofs.
 
         tree: the files; bios, uefi, secureboot: the disk image, two starts; iso, iso-uefi: an unattended installation, then that
-        disk; keep: a second installation that keeps the data; menu: the installer's first screen; again: two builds are equal.
+        disk; keep: a second installation that keeps the data; menu: the installer's first screen; again: two builds are equal; update,
+        update-broken: the disk image takes a good update, and returns by itself from one that is broken on purpose.
         """
         words = [sys.executable, "-m", "os_image.checks", str(out or folder()), *(parts or ("tree", "bios"))]
         sys.exit(subprocess.run(words, cwd=CHECKOUT, stdin=subprocess.DEVNULL, check=False).returncode)

@@ -22,6 +22,7 @@ from appliance.inbound_routes import model as inbound_routes
 from appliance.internal_routes import model as internal_routes
 from appliance.ivrs import model as ivrs
 from appliance.khomp_boards import model as khomp_boards
+from appliance.modules import model as modules
 from appliance.moh_classes import model as moh_classes
 from appliance.outbound_routes import model as outbound_routes
 from appliance.pickup_groups import model as pickup_groups
@@ -71,6 +72,7 @@ RESOURCES = [
     certificates.resource,
     recording_policy.resource,
     backup_policy.resource,
+    modules.resource,
 ]
 
 resource.use(RESOURCES)

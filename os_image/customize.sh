@@ -37,7 +37,7 @@ cp --remove-destination "$root/usr/lib/os-release" "$root/etc/os-release"
     echo "BENTEVI_DATE=$(date -u -d "@$epoch" +%F)"
 } >> "$root/etc/os-release"
 
-units=(bentevi.target appliance-machine.service appliance-banner.service appliance-banner.path appliance-grow.service)
+units=(bentevi.target appliance-update-start.service appliance-update-check.service appliance-update.path appliance-machine.service appliance-banner.service appliance-banner.path appliance-grow.service)
 for file in "$root"/etc/systemd/system/*.mount; do units+=("$(basename "$file")"); done
 in_root systemctl --quiet enable "${units[@]}" ssh.service nftables.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service
 in_root systemctl --quiet set-default multi-user.target
@@ -64,12 +64,25 @@ load_env
 if [ "$slot" != b ]; then set slot=a; fi
 set timeout=2
 set default=$slot
+# After an update try=a or b is started once: it is forgotten before, so that a version which never comes up is not started again.
+# When it cannot be forgotten it is not started at all.
+if [ "$try" = a -o "$try" = b ]; then
+    set trial=$try
+    set try=
+    if save_env try; then
+        set default=$trial
+    else
+        set trial=
+    fi
+fi
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
 function start {
+    set told=
+    if [ "$1" = "$trial" ]; then set told=bentevi.trial; fi
     search --no-floppy --label --set=root bentevi-root-$1
-    linux ($root)/vmlinuz root=LABEL=bentevi-root-$1 rw rootflags=noatime bentevi.slot=$1 console=ttyS0,115200 console=tty0 quiet net.ifnames=0 panic=30 $2
+    linux ($root)/vmlinuz root=LABEL=bentevi-root-$1 rw rootflags=noatime bentevi.slot=$1 console=ttyS0,115200 console=tty0 quiet net.ifnames=0 panic=30 $told $2
     initrd ($root)/initrd.img
 }
 menuentry "Bentevi" --id a { start a }
@@ -84,6 +97,8 @@ in_root grub-mkimage -O i386-pc -p /grub -c /tmp/early.cfg -o /usr/lib/bentevi/b
     biosdisk part_gpt fat ext2 search search_label normal configfile linux echo serial terminal gzio loadenv test
 cp "$root/usr/lib/grub/i386-pc/boot.img" "$boot/boot.img"
 rm -f "$root/tmp/early.cfg" "$root"/etc/*- "$root"/var/log/*.log "$root"/etc/ssh/ssh_host_*
+chmod 755 "$root/usr/lib/bentevi/update-keys"
+chmod 644 "$root"/usr/lib/bentevi/update-keys/*.pem
 rm -rf "$root/root/.ssh" "$root"/var/cache/apt/archives/*.deb
 # A machine for telephones hangs on a cable: what radios need is left out.
 rm -rf "$root"/usr/lib/firmware/{rtw88,rtw89,rtlwifi,rtl_bt}

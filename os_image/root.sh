@@ -93,17 +93,20 @@ application() {
     local target=$root/opt/bentevi python version
     say "installing the application"
     mkdir -p "$target"
-    (cd "$checkout" && git ls-files --cached --others --exclude-standard -z -- appliance web jobs asterisk khomp setup.cfg CHANGELOG.md docs/padaria.yaml |
+    (cd "$checkout" && git ls-files --cached --others --exclude-standard -z -- appliance web jobs asterisk khomp setup.cfg CHANGELOG.md CHANGELOG.pt_BR.md docs/padaria.yaml |
         xargs -0 ls -d 2>/dev/null | tar --owner=0 --group=0 -cf - -T -) | tar -C "$target" --no-same-permissions -xf -
     # What is made and not kept in the repository: what browsers load, and the compiled catalogues.
     cp -r "$checkout/web/static/vendor" "$target/web/static/"
     (cd "$checkout" && find web/translations -name '*.mo' -exec cp --parents {} "$target/" \;)
     mkdir -p "$root/usr/lib/bentevi/os_image"
-    cp -r "$here"/{__init__.py,layout.py,installer,firstboot} "$root/usr/lib/bentevi/os_image/"
+    cp -r "$here"/{__init__.py,layout.py,installer,firstboot,updater} "$root/usr/lib/bentevi/os_image/"
+    mkdir -p "$root/usr/lib/bentevi/update-keys"
     find "$root/usr/lib/bentevi" "$target" -name __pycache__ -prune -exec rm -rf {} +
     chmod -R u=rwX,go=rX "$target" "$root/usr/lib/bentevi"
     python=$("$checkout/setup/python.sh" requirements.lock)/bin/python
     version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    # Whose updates this tree will take: the release's own key, or one made for development builds on this machine.
+    (cd "$checkout" && PYTHONPATH=$checkout "$python" -m os_image.update keys "$root/usr/lib/bentevi/update-keys")
     wheels "$python" "$version"
     chroot "$root" python3 -m venv --without-pip /opt/bentevi/venv
     "$python" -m pip install --quiet --no-index --no-deps --no-compile --target "$target/venv/lib/python$version/site-packages" \

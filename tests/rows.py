@@ -23,6 +23,7 @@ from appliance.extension_classes import model as classes
 from appliance.feature_codes.model import FeatureCodes
 from appliance.imports.model import Import
 from appliance.missed_calls.model import MissedCall
+from appliance.modules.model import Modules
 from appliance.recording_policy.model import RecordingPolicy
 from appliance.recordings.check import RecordingCheck
 from appliance.recordings.model import Recording
@@ -70,7 +71,7 @@ def first_start_rows() -> None:
         db.session.execute(delete(table))
     db.session.expunge_all()
     for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
-                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate)):
+                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -127,6 +127,7 @@ EXAMPLES = {
     "sip": Example({}, {"nat": True, "external_ip": "200.1.2.3"}, ("external_ip", "200.1.2.300")),
     "certificate": Example({}, {"domain": "pabx.padaria.example"}, ("source", "paper")),
     "backup_policy": Example({}, {"kind": "disk", "address": "/srv/backup"}, ("keep_count", 0)),
+    "modules": Example({}, {"khomp": False}, ("ivr", "talvez")),
     "recording_policy": Example({}, {"retention_days": 90}, ("quota_gb", 0)),
 }
 
@@ -140,6 +141,8 @@ def _mailbox_to_make() -> None:
 
 
 EVERY = pytest.mark.parametrize("word", [resource.word for resource in RESOURCES])
+# A form of nothing but boxes to tick cannot be filled in wrongly; the API can be asked wrongly of each.
+REFUSING = pytest.mark.parametrize("word", [resource.word for resource in RESOURCES if {spec.kind.widget for spec in resource.fields.values()} != {"checkbox"}])
 LISTED = pytest.mark.parametrize("word", [resource.word for resource in RESOURCES if not resource.single])
 
 
@@ -222,7 +225,7 @@ def test_a_row_is_changed_on_the_form(carla, word):
         assert resource.fields[name].kind.unchanged(getattr(row, resource.fields[name].attr), secret), "an empty box keeps it"
 
 
-@EVERY
+@REFUSING
 def test_a_refused_form_says_where_and_keeps_what_was_typed(carla, word):
     resource, example, row = made(word)
     name, value = example.wrong

@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, has_request_context, jsonify, render_template, request, session
+from flask import Flask, Response, abort, current_app, g, has_request_context, jsonify, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -16,13 +16,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from appliance import app as ground
-from appliance import applying, changes, db, lanes, settings
+from appliance import applying, changes, db, lanes, settings, version
 from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.errors import Busy, Refused
+from appliance.modules import model as modules
 from appliance.recordings.model import STATES as RECORDING_STATES
 from appliance.reports import model as report_files
+from appliance.updates import state as update_state
 from web import (
+    about,
     api,
     apply,
     assets,
@@ -71,6 +74,7 @@ from web.queues import routes as queues
 from web.ratings import routes as ratings
 from web.reports import routes as reports
 from web.sessions import QUIET, Sessions
+from web.updates import routes as updates
 
 log = logging.getLogger("bentevi.web")
 
@@ -80,6 +84,7 @@ SCREENS = [
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, out_of_hours_api.pages, missed_calls.pages, queues.pages,
     moh_classes.pages, own.pages, email.pages, certificates.pages, feature_codes.pages, desk_phones.pages, phone_files.pages, backups.pages,
+    about.pages, updates.pages,
 ]
 
 POLICY = (
@@ -118,6 +123,7 @@ def create_app() -> Flask:
     app.before_request(login.identify)
     csrf.init_app(app)
     app.before_request(_check_csrf)
+    app.before_request(_only_what_is_switched_on)
     limiter.init_app(app)
     htmx.connect(app)
     app.after_request(_headers)
@@ -146,6 +152,14 @@ def _only_read() -> None:
 def _check_csrf() -> None:
     if request.method not in ("GET", "HEAD", "OPTIONS") and not api.is_token_request():
         csrf.protect()
+
+
+def _only_what_is_switched_on() -> None:
+    """Addresses of a module that is switched off do not exist (SYS-14). Those of its parts that others call (files of phones) have other names."""
+    words = request.path.strip("/").removeprefix("api/v1/").split("/")
+    word = words[0].partition(".")[0]
+    if word in modules.WORDS and word in modules.hidden():
+        abort(404)
 
 
 def _language() -> str:
@@ -184,12 +198,12 @@ def _everywhere() -> dict[str, Any]:
         "audio_of": audio_prompts.below, "keys_of": crud.keys_of, "is_short": crud.is_short, "inactive": now.inactive,
         "queue_members": queues.below, "desk_phone_visits": desk_phones.below, "certificate_shown": certificates.shown, "moh_sounds": moh_classes.sounds, "messages_of": own.below,
         "live_parts": now.live_parts, "khomp_driver": khomp_boards.driver_state, "khomp_not_declared": khomp_boards.not_declared, "may_undo": undo.may_undo,
-        "help_picture": help.picture,
+        "help_picture": help.picture, "product_version": version.number(),
     }
     if user and not htmx.wants_part():
         company = db.db.session.get(Company, resources.SINGLE_ID)
         found |= {"menu": menu.menu_of(user), "pending": changes.pending_by_author(), "exchange_state": now.exchange_state(),
-                  "company": company, "help_here": help.here(request.path), "restart_waits": bool(applying.waiting_restart()),
+                  "company": company, "help_here": help.here(request.path), "restart_waits": bool(applying.waiting_restart()), "update_waits": update_state.waiting_restart(),
                   "news": report_files.news_of(user) if user.may("reports") else [],
                   "saved": session.pop("saved", ""), "refused": session.pop("refused", ""), "undo_path": session.pop("undo", "")}
     return found

@@ -14,6 +14,7 @@ from appliance.assistant import model as assistant
 from appliance.changes import Actor
 from appliance.db import db, digest
 from appliance.hours import told
+from appliance.modules import model as modules
 from appliance.users import password as passwords
 from appliance.users.model import User, by_login
 from web import htmx, sessions, strangers
@@ -176,7 +177,7 @@ def _start_of(user: User, wanted: str) -> str:
         return wanted
     if user.may("assistant") and assistant.is_wanted():
         return "/assistant"
-    if user.start_page and user.may(user.start_page):
+    if user.start_page and user.may(user.start_page) and user.start_page not in modules.hidden():
         return f"/{user.start_page}"
     return "/"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from appliance.modules import model as modules
 from appliance.resource import TABLE
 from appliance.users.model import User
 
@@ -41,16 +42,19 @@ PAGES = [
     Page("backups", _l("Backups"), "/backups", "device-floppy", "system", "Backup cópia de segurança restaurar restauração ensaio"),
     Page("jobs", _l("Jobs"), "/jobs", "list", "system", "Trabalhos tarefas fila de espera erros"),
     Page("assistant", _l("First steps"), "/assistant", "check", "system", "Primeiros passos assistente configuração inicial do zero wizard first run"),
+    Page("updates", _l("Updates"), "/updates", "refresh", "system", "Atualizações atualização versão nova solicitar atualização melhorias correções update"),
+    Page("about", _l("About"), "/about", "info-circle", "system", "Sobre versão número de série serial licença módulos compilação chave do software"),
     Page("audit", _l("Audit trail"), "/audit", "clock", "system", "Auditoria histórico alterações"),
 ]
 
 
 def pages() -> list[Page]:
-    """Every page of the menu, resources in the order of their table."""
+    """Every page of the menu, resources in the order of their table; without those of modules that are switched off (SYS-14)."""
     found = [
         Page(r.permission or r.word, r.label, f"/{r.word}", r.icon, r.group, f"{r.also} {r.word}") for r in TABLE.values()
     ]
-    return [PAGES[0], *found, *PAGES[1:]]
+    hidden = modules.hidden()
+    return [page for page in [PAGES[0], *found, *PAGES[1:]] if page.path.strip("/") not in hidden]
 
 
 def menu_of(user: User) -> list[tuple[Any, list[Page]]]:

@@ -13,6 +13,7 @@ from appliance.calls import words
 from appliance.calls.model import Call
 from appliance.company.model import Company
 from appliance.db import db
+from appliance.modules import model as modules
 from appliance.reports.asked import held, may_see
 from web import help, menu
 from web.login import current_user, needs
@@ -42,9 +43,9 @@ def _pages(text: str) -> list[menu.Page]:
 
 
 def _fields(text: str) -> list[tuple[resources.Resource, str]]:
-    found = []
+    found, hidden = [], modules.hidden()
     for resource in resources.TABLE.values():
-        if len(text) < 3 or not current_user().may(resource.permission or resource.word):
+        if len(text) < 3 or resource.word in hidden or not current_user().may(resource.permission or resource.word):
             continue
         for spec in resource.fields.values():
             if _holds(f"{_both(spec.label)} {spec.also}", text):
@@ -53,9 +54,9 @@ def _fields(text: str) -> list[tuple[resources.Resource, str]]:
 
 
 def _rows(text: str) -> list[tuple[resources.Resource, int, str]]:
-    found = []
+    found, hidden = [], modules.hidden()
     for resource in resources.TABLE.values():
-        if not text or not resource.search or not current_user().may(resource.permission or resource.word):
+        if not text or not resource.search or resource.word in hidden or not current_user().may(resource.permission or resource.word):
             continue
         query = select(resource.model).where(resource.matching(text)).order_by(resource.model.id).limit(MOST)
         found += [(resource, row.id, resource.title(row)) for row in db.session.scalars(query)]

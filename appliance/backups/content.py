@@ -16,12 +16,13 @@ from alembic.migration import MigrationContext
 from flask_babel import gettext as _
 
 from appliance import db as ground
+from appliance import version
 from appliance.backups import rows
 from appliance.database import copy
 from appliance.database.copy import Content
 from appliance.db import db
 from appliance.errors import Busy
-from appliance.settings import CHECKOUT, Settings
+from appliance.settings import Settings
 
 FORMAT = 1
 STAGE = "backup/stage"        # made for one backup; its paths are part of the format
@@ -60,14 +61,6 @@ def read(text: bytes) -> Manifest:
     return Manifest(**{name: value for name, value in said.items() if name in Manifest.__dataclass_fields__})
 
 
-def version() -> str:
-    """The version of this program."""
-    for line in (CHECKOUT / "setup.cfg").read_text().splitlines():
-        if line.startswith("version"):
-            return line.partition("=")[2].strip()
-    return ""
-
-
 def held(contents: dict[str, Content]) -> dict[str, dict[str, Any]]:
     """Counts and digests as they stand in a description."""
     return {name: {"rows": content.count, "digest": content.digest} for name, content in contents.items()}
@@ -79,7 +72,7 @@ def stage(machine: Settings, backup_id: int, revision: int, told: Say) -> Manife
     clear(machine)
     folder.mkdir(parents=True, mode=0o700)
     need_room(machine.home, _size_of_database(machine))
-    found = Manifest(backup_id=backup_id, at=ground.now().isoformat(), version=version(), revision=revision)
+    found = Manifest(backup_id=backup_id, at=ground.now().isoformat(), version=version.number(), revision=revision)
     try:
         with db.engine.execution_options(read_only=True).connect() as connection, _private(machine.home / ROWS) as out:
             ends = sum(copy.count(connection, table) for table in copy.tables())

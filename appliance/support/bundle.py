@@ -14,9 +14,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from appliance import applying, front_door, settings
+from appliance import about, applying, front_door, settings, version
 from appliance import db as ground
-from appliance.backups import content
 from appliance.database import copy, facts
 from appliance.db import db
 from appliance.errors import Busy
@@ -57,6 +56,7 @@ def make() -> bytes:
 def _parts(machine: Settings) -> Iterator[tuple[str, str]]:
     yield "READ-ME.txt", READ_ME
     yield "versions.json", _json(_versions())
+    yield "modules.json", _json(about.facts_of()["modules"])
     yield "status.json", _json(front_door.status(machine))
     yield "doctor.json", _json([asdict(one) for one in doctor.examine(machine)])
     yield "machine.json", _json(_machine(machine))
@@ -70,7 +70,7 @@ def _parts(machine: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _versions() -> dict[str, Any]:
-    found = {"bentevi": content.version(), "python": platform.python_version(), "system": platform.platform(), "packages": {}}
+    found = {"bentevi": version.number(), "commit": version.build().commit, "date": version.build().date, "python": platform.python_version(), "system": platform.platform(), "packages": {}}
     try:
         found["asterisk"] = runtime.version()
     except Busy as why:

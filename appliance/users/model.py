@@ -27,7 +27,8 @@ WRONG_PASSWORDS, LOCK_MINUTES = 5, 15
 LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("User")}
 SCREENS = {
     "now": _l("Now"), "reports": _l("Reports"), "missed_calls": _l("Missed calls"), "recordings": _l("Recordings"), "revisions": _l("Revisions"),
-    "audit": _l("Audit trail"), "jobs": _l("Jobs"), "map": _l("Map"), "rating_scores": _l("Scores"), "backups": _l("Backups"),
+    "audit": _l("Audit trail"), "jobs": _l("Jobs"), "map": _l("Map"), "rating_scores": _l("Scores"), "backups": _l("Backups"), "about": _l("About"),
+    "updates": _l("Updates"),
 }  # permissions that are no resource
 
 

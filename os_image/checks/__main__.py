@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from os_image.checks import smoke, tree
+from os_image.checks import smoke, tree, update
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -68,6 +68,22 @@ class Proofs:
         self.note(part, figures)
         if kept[0] != kept[1]:
             raise Failed(f"{part}: changed between two starts: {[name for name in kept[0] if kept[0][name] != kept[1][name]]}")
+
+    def updated(self, part: str, broken: bool) -> None:
+        """A fresh disk image takes an update file made from the same tree."""
+        copy = self.folder / f"{part}.qcow2"
+        copy.unlink(missing_ok=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.product("raw")), str(copy), "24G"], check=True)
+        self.note(part, update.prove(self.folder, self.key, copy, self.out / "root", part, self.answers(), broken))
+        copy.unlink()
+
+    def update(self) -> None:
+        """A good update over SSH: the other slot runs, data and keys stay, and it is the one that starts next time."""
+        self.updated("update", broken=False)
+
+    def update_broken(self) -> None:
+        """One without Asterisk goes back by itself; data and keys are those of before."""
+        self.updated("update-broken", broken=True)
 
     def image(self, firmware: str) -> None:
         """The disk image, on a copy that grows only by what is written."""

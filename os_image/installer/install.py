@@ -83,7 +83,7 @@ def new_table(disk: Disk) -> None:
 def format_partitions(disk: Disk, keep: bool) -> None:
     """New file systems for ESP and product; for data only when nothing is to be kept."""
     run("mkfs.vfat", "-F", "32", "-n", layout.ESP_LABEL, partition(disk.path, 2))
-    run("mkfs.ext4", "-qF", "-L", layout.ROOT_LABELS["a"], "-m", "1", "-E", "lazy_itable_init=1", partition(disk.path, 3))
+    format_root(partition(disk.path, 3), "a")
     if keep:
         run("e2fsck", "-p", partition(disk.path, 5))
     else:
@@ -93,9 +93,19 @@ def format_partitions(disk: Disk, keep: bool) -> None:
 def copy_product(disk: Disk) -> None:
     """The root tree, as it was tested, into root-a."""
     with mounted(partition(disk.path, 3)):
-        run("unsquashfs", "-f", "-n", "-q", "-d", TARGET, SQUASHFS)
+        unpack(SQUASHFS, TARGET)
         for name in ("vmlinuz", "initrd.img"):  # beside the tree on the medium; the tree has the links to them
             run("cp", SQUASHFS.parent / name, TARGET / os.readlink(TARGET / name))
+
+
+def format_root(device: str, slot: str) -> None:
+    """A fresh file system for the product; an update makes that of the other slot."""
+    run("mkfs.ext4", "-qF", "-L", layout.ROOT_LABELS[slot], "-m", "1", "-E", "lazy_itable_init=1", device)
+
+
+def unpack(squashfs: Path, target: Path, offset_bytes: int = 0) -> None:
+    """The root tree of a medium, or of an update file, where it begins so many bytes in."""
+    run("unsquashfs", "-f", "-n", "-q", "-o", str(offset_bytes), "-d", target, squashfs)
 
 
 def write_data(disk: Disk, answers: Answers, keep: bool) -> None:

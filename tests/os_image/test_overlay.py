@@ -55,7 +55,7 @@ def test_no_unit_is_root_and_each_has_a_limit_of_memory_and_no_privilege(process
 
 
 def test_exceptions_from_the_common_limits_are_few_and_say_why():
-    found = {path.parent.name: path.read_text() for path in UNITS.glob("*.service.d/*.conf") if path.parent.name != "bentevi-.service.d"}
+    found = {path.parent.name: path.read_text() for path in UNITS.glob("bentevi-*.service.d/*.conf") if path.parent.name != "bentevi-.service.d"}
     assert set(found) == {f"bentevi-{name}.service.d" for name in ("asterisk", "worker", "proving", "first-start")}
     assert all(text.startswith("# ") for text in found.values())
 

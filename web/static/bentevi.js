@@ -214,3 +214,39 @@ document.addEventListener("paste", (event) => {
   document.getElementById(sheet.dataset.sheet).value = text;
   document.getElementById("take-pasted").click();
 });
+
+// A large file, part by part, to an address that says how much it has (data-parts); after a break the same file goes on from there.
+const PART_BYTES = 4 * 1024 * 1024;
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-parts]");
+  if (!form) return;
+  event.preventDefault();
+  const file = form.querySelector("input[type=file]").files[0];
+  const bar = form.querySelector("progress"), told = form.querySelector("[role=alert]"), button = form.querySelector("button");
+  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  const mark = `parts-${form.dataset.parts}`, name = `${file.name} ${file.size} ${file.lastModified}`;
+  let offset = sessionStorage.getItem(mark) === name ? -1 : 0, failed = 0;
+  sessionStorage.setItem(mark, name);
+  button.disabled = true; bar.hidden = false; told.hidden = true;
+  while (offset < file.size) {
+    let answer = null, said = {};
+    try {
+      const from = Math.max(0, offset);  // where a sending that was broken off stopped is asked for with an empty part that fits nowhere
+      const part = offset < 0 ? "" : file.slice(from, from + PART_BYTES);
+      answer = await fetch(`${form.dataset.parts}?offset=${offset < 0 ? file.size : from}&size=${file.size}`, { method: "POST", headers, body: part });
+      said = await answer.json();
+    } catch { answer = null; }
+    if (answer && (answer.ok || answer.status === 409)) {
+      offset = said.has; failed = 0;
+    } else if (answer && answer.status === 422) {
+      told.textContent = said.error; told.hidden = false; break;
+    } else if (++failed > 5) {
+      told.textContent = answer ? `${answer.status}` : "–"; told.hidden = false; break;
+    } else {
+      await new Promise((done) => setTimeout(done, 1000 * failed));
+    }
+    bar.value = (100 * Math.max(0, offset)) / file.size;
+  }
+  button.disabled = false;
+  if (offset >= file.size) { sessionStorage.removeItem(mark); location.assign(form.dataset.then); }
+});
