@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from appliance import developing, front_door, imaging, settings
+from appliance.addresses import command as addresses_command
 from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
 from appliance.database import command as database_command
@@ -375,6 +376,7 @@ def token_create(login: str, name: str) -> None:
         click.echo(f"token, shown only now: {text}")
 
 
+addresses_command.add_to(bentevi, rows, tell, store)
 backups_command.add_to(bentevi, rows, tell)
 calls_command.add_to(bentevi, rows, tell)
 database_command.add_to(bentevi, rows, tell)

@@ -6,6 +6,7 @@ from flask_migrate import upgrade
 
 from appliance import applying, certificate, changes, prompts, settings, tune
 from appliance import db as ground
+from appliance.addresses import force
 from appliance.backups import restore
 from appliance.database import move
 from appliance.db import MIGRATIONS, db
@@ -37,6 +38,7 @@ def prepare() -> None:
     if not list(users.resource.rows()):
         _first_login()
     db.session.commit()
+    force.put()  # before anything listens
     if newest_number() == 0:
         attempt = applying.now("first start")
         if attempt.state == "failed":

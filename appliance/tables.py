@@ -2,6 +2,7 @@
 
 from appliance import alarms, changes, lanes, numbering, resources
 from appliance.assistant import model as assistant
+from appliance.address_policy import bans
 from appliance.backup_policy import attempts
 from appliance.blacklists import imports as blacklist_imports
 from appliance.calls import raw, totals, visit_totals
@@ -13,6 +14,6 @@ from appliance.revisions import model as revisions
 from appliance.users import letters, token
 
 __all__ = [
-    "alarms", "assistant", "attempts", "blacklist_imports", "changes", "check", "imports", "lanes", "letters", "missed_calls", "numbering", "raw", "reports",
+    "alarms", "assistant", "attempts", "bans", "blacklist_imports", "changes", "check", "imports", "lanes", "letters", "missed_calls", "numbering", "raw", "reports",
     "resources", "revisions", "token", "totals", "visit_totals",
 ]

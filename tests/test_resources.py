@@ -117,6 +117,9 @@ EXAMPLES = {
         needs=lambda: (make_class("Com siga-me", follow_me=True), make_extension("2001", **{"class": "Com siga-me"}), make_extension("2002"))),
     "voicemail_boxes": Example(
         {"number": "2001", "email": "ana@padaria.example", "offered": "busy"}, {"max_messages": 20}, ("max_seconds", 5), needs=lambda: _mailbox_to_make()),
+    "address_rules": Example(
+        {"address": "192.0.2.77/24", "action": "block", "description": "Varredura"}, {"description": "Ninguém nosso"}, ("address", "192.0.2.0/33")),
+    "address_policy": Example({}, {"users_count": 5, "include_local": True}, ("ban_minutes", 0)),
     "email": Example({}, {"server": "smtp.padaria.example", "sender": "pabx@padaria.example"}, ("port", 0)),
     "users": Example(
         {"name": "Bruno", "login": "bruno", "email": "bruno@padaria.example", "access_level": "manager", "modules": ["extensions"],
