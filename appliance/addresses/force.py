@@ -1,4 +1,5 @@
-"""What the rows say about addresses, put into force: a file for pages and firewall, one for Asterisk, which reads it again.
+"""What the rows say about addresses, put into force: a file for pages and firewall, one for Asterisk, which reads it again. The firewall is
+told the ports of the home beside it, so that a machine with other ones needs no rule of its own.
 
 Without root. Asterisk refuses a closed address with 403 before it looks who it is (res_pjsip_acl); calls that are up go on, tried on
 22.10.1. Its file lies outside the revisions: a ban is no change of the configuration.
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from appliance import closed, live, networks, settings
+from appliance import db as ground
 from appliance.address_policy import bans
 from appliance.address_rules import model as rules
 from appliance.closed import PAGES, SIP, WHOLE
@@ -36,9 +38,11 @@ def put() -> None:
         if not is_ours:
             raise Busy("the addresses are being put into force by another process")
         db.session.rollback()  # the rows of this moment, not of when the unit of work began
+        ground.read_only()
         wanted = decided()
         db.session.rollback()
         is_new = closed.write(closed.file(), closed.text_of(wanted))
+        closed.write(closed.file().with_name("ports"), f"sip {machine.sip_port}\nvoice {machine.rtp_start}-{machine.rtp_end}\n")
         _tell_asterisk(machine, acl_text([*wanted[WHOLE], *wanted[SIP]]))
     if is_new:
         live.announce(addresses=1)

@@ -11,7 +11,6 @@ import redis
 
 from appliance import db as ground
 from appliance import networks
-from appliance.address_rules import model as rules
 from appliance.addresses import guesses, watch
 from appliance.closed import PAGES
 from appliance.db import db
@@ -26,8 +25,9 @@ def refused(address: str, login: str) -> None:
     if one is None:
         return
     try:
+        db.session.rollback()
         policy = watch.policy()
-        if not watch.may_ban(one, policy, watch.spared(), rules.rules()):
+        if not watch.may_ban(one, policy, watch.spared(), watch.allowed_and_blocked()):
             return
         counted = guesses.note(PAGES, str(one), guesses.PROVED, login.strip().lower(), token_hex(8), policy.window_minutes)
         if guesses.are_too_many(policy, PAGES, counted, has_phones=False):

@@ -90,12 +90,14 @@ class Watch:
     def _counts(self, one: Address) -> bool:
         """Whether this address may be banned at all."""
         if time.monotonic() - self._read_at > POLICY_SECONDS:
-            self._policy, self._spared, self._rules = policy(), spared(), _rules()
+            self._policy, self._spared, self._rules = policy(), spared(), allowed_and_blocked()
             self._read_at = time.monotonic()
         return may_ban(one, self._policy, self._spared, self._rules)
 
 
-def _rules() -> list[tuple[networks.Network, str]]:
+def allowed_and_blocked() -> list[tuple[networks.Network, str]]:
+    """The rules people made, apart from any session."""
+    ground.read_only()
     found = rules.rules()
     db.session.rollback()
     return found

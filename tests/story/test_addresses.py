@@ -45,6 +45,9 @@ def wait_ban(address, seconds=20):
         db.session.rollback()
         found = db.session.scalar(select(Ban).where(Ban.address == address))
         if found:
+            db.session.expunge(found)
+        db.session.rollback()  # a reader of ours must not hold up who writes
+        if found:
             return found
         time.sleep(0.05)
     raise AssertionError(f"{address} was not banned")
@@ -162,7 +165,7 @@ def test_answers_do_not_tell_extensions_that_exist_from_others(pbx, phones):
             else:
                 handset.call("1001").wait_refused()
             answers = [seen.message for seen in handset.seen if not seen.sent]
-            shapes.append([(answer.status, [name for name, _value in answer.headers], len(answer.header("www-authenticate"))) for answer in answers])
+            shapes.append([(answer.status, [line.partition(":")[0] for line in str(answer).splitlines()[1:]], len(answer.header("www-authenticate"))) for answer in answers])
         assert shapes[0] == shapes[1] and {status for status, *_more in shapes[0]} <= {100, 401}
 
 
