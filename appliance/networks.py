@@ -71,10 +71,8 @@ def merged(networks: Iterable[Network]) -> list[Network]:
 def _without(closed: list[Network], taken: Network) -> list[Network]:
     left: list[Network] = []
     for network in closed:
-        if isinstance(network, ipaddress.IPv4Network) and isinstance(taken, ipaddress.IPv4Network) and taken.subnet_of(network):
-            left += network.address_exclude(taken)
-        elif isinstance(network, ipaddress.IPv6Network) and isinstance(taken, ipaddress.IPv6Network) and taken.subnet_of(network):
-            left += network.address_exclude(taken)
+        if network.version == taken.version and taken.subnet_of(network):  # type: ignore[arg-type]  # of one version, as was just asked
+            left += network.address_exclude(taken)  # type: ignore[arg-type]
         else:
             left.append(network)
     return merged(left)

@@ -26,8 +26,8 @@ import redis
 import redis.asyncio
 from flask_babel import force_locale
 
-from appliance import db as ground
 from appliance import closed, live, settings
+from appliance import db as ground
 from appliance.app import LANGUAGES, bare_app
 from appliance.errors import Busy
 from web import access, applies, formats, panel

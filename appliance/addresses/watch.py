@@ -29,7 +29,7 @@ from appliance.trunks.model import Trunk
 
 log = logging.getLogger("bentevi.addresses")
 WAITING = 20_000            # events put aside at most; of a flood the rest counts for nothing
-POLICY_SECONDS = 5.0        # so long a policy that was read is believed
+POLICY_SECONDS = 5.0        # so long a policy that was read is believed, and where telephones are registered
 RETRY_SECONDS = 2.0
 STRANGERS = ("<unknown>", "artificial", "")
 
@@ -75,6 +75,7 @@ class Watch:
         self._policy = AddressPolicy()
         self._spared: set[str] = set()
         self._rules: list[tuple[networks.Network, str]] = []
+        self._with_phones: dict[Address, bool] = {}
 
     def look(self, event: Headers) -> None:
         """Count it, and ban its address when it was too much."""
@@ -84,13 +85,20 @@ class Watch:
         sign, user = sign_of(event)
         mark = digest("|".join(f"{name}={event[name]}" for name in sorted(event)))[:16]
         counted = guesses.note(SIP, str(one), sign, user, mark, self._policy.window_minutes)
-        if guesses.are_too_many(self._policy, SIP, counted, False) and guesses.are_too_many(self._policy, SIP, counted, has_phones(one)):
+        if guesses.are_too_many(self._policy, SIP, counted, False) and guesses.are_too_many(self._policy, SIP, counted, self._has_phones(one)):
             ban(str(one), SIP, counted)
+
+    def _has_phones(self, one: Address) -> bool:
+        """Asked of the live picture once in some seconds: a flood from an office must not have it read for each packet."""
+        if one not in self._with_phones:
+            self._with_phones[one] = has_phones(one)
+        return self._with_phones[one]
 
     def _counts(self, one: Address) -> bool:
         """Whether this address may be banned at all."""
         if time.monotonic() - self._read_at > POLICY_SECONDS:
             self._policy, self._spared, self._rules = policy(), spared(), allowed_and_blocked()
+            self._with_phones.clear()
             self._read_at = time.monotonic()
         return may_ban(one, self._policy, self._spared, self._rules)
 
