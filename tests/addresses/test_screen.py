@@ -216,3 +216,18 @@ def test_carriers_are_spared():
     """USR-36: the host of a trunk is never banned by itself."""
     make_trunk("Operadora", 5099, host="198.51.100.20")
     assert "198.51.100.20" in watch.spared()
+
+
+def test_twenty_wrong_sip_passwords_from_outside_ban_under_the_default_policy_and_an_event_told_twice_counts_once():
+    """USR-36: an address outside the local networks; the twentieth try, not the tenth told twice."""
+    watching = watch.Watch()
+    for number in range(20):
+        db.session.rollback()
+        assert not bans.standing()
+        event = {"Event": "ChallengeResponseFailed", "Service": "PJSIP", "AccountID": "1001", "EventTV": str(number), "RemoteAddress": f"IPV4/UDP/{OUTSIDE}/5060"}
+        for _told in range(2 if number < 19 else 1):
+            watching.look(event)
+    db.session.rollback()
+    ban = bans.standing()[0]
+    assert (ban.address, ban.kind, ban.tries_count, ban.users) == (OUTSIDE, SIP, 20, ["1001"])
+    assert [str(network) for network in force.decided()[SIP]] == [f"{OUTSIDE}/32"] and not closed.keeps_out(OUTSIDE)
