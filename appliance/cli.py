@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import click
 
 from appliance import developing, front_door, imaging, settings, version
+from appliance.addresses import command as addresses_command
 from appliance.backups import command as backups_command
 from appliance.calls import command as calls_command
 from appliance.certificates import command as certificates_command
@@ -378,6 +379,7 @@ def token_create(login: str, name: str) -> None:
         click.echo(f"token, shown only now: {text}")
 
 
+addresses_command.add_to(bentevi, rows, tell, store)
 backups_command.add_to(bentevi, rows, tell)
 calls_command.add_to(bentevi, rows, tell)
 certificates_command.add_to(bentevi, rows, tell)

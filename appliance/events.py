@@ -16,6 +16,7 @@ from types import FrameType
 
 from appliance import applying, live, settings
 from appliance import db as ground
+from appliance.addresses import watch
 from appliance.app import bare_app
 from appliance.assistant import live as tests
 from appliance.calls import live as calls
@@ -73,6 +74,9 @@ EVENTS: dict[str, list[Fold]] = {
     "OriginateResponse": [originate_answered],
     "UserEvent": [tests.told],
     "ChannelTalkingStart": [tests.talked],
+    "InvalidAccountID": [watch.guessed],
+    "InvalidPassword": [watch.guessed],
+    "ChallengeResponseFailed": [watch.guessed],
 }
 
 # What is asked, in this order, to know everything again; each gets the function that asks Asterisk and the old rows.
@@ -83,6 +87,7 @@ PING_SECONDS, PING_ANSWER_SECONDS = 5.0, 5.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, STEADY_SECONDS = 0.05, 2.0, 10.0
 RELOAD_SETTLES_SECONDS = 0.3
 RETRY_SECONDS = 2.0
+QUIET_RELOADS = {"acl"}  # change nothing the picture shows
 
 
 class Listener:
@@ -101,6 +106,7 @@ class Listener:
         """Connect, rebuild, follow; when that ends, again with a growing pause."""
         live.writer.take_over()
         khomp_boards.follow()
+        watch.follow()
         threading.Thread(target=self._ask_for_ever, daemon=True, name="questions").start()
         threading.Thread(target=self._put_members_for_ever, daemon=True, name="members").start()
         pause = FIRST_PAUSE_SECONDS
@@ -137,7 +143,7 @@ class Listener:
         name = event.get("Event", "")
         if name == "FullyBooted":
             self._booted.set()
-        elif name == "Reload":
+        elif name == "Reload" and event.get("Module") not in QUIET_RELOADS:
             self._outdated = True
             self._stirred.set()
         folds = EVENTS.get(name)

@@ -6,6 +6,7 @@ from flask_migrate import upgrade
 
 from appliance import applying, changes, prompts, settings, tune, version
 from appliance import db as ground
+from appliance.addresses import force
 from appliance.backups import restore
 from appliance.certificates import acme, keep, own
 from appliance.database import move
@@ -40,6 +41,7 @@ def prepare() -> None:
         _first_login()
     db.session.commit()
     keep.now(fetching=False)
+    force.put()  # before anything listens
     if newest_number() == 0:
         attempt = applying.now("first start")
         if attempt.state == "failed":

@@ -1,6 +1,8 @@
 """TABLE of every resource, in menu order. Reading it is reading what can be configured."""
 
 from appliance import resource
+from appliance.address_policy import model as address_policy
+from appliance.address_rules import model as address_rules
 from appliance.announcements import model as announcements
 from appliance.audio_prompts import model as audio_prompts
 from appliance.backup_policy import model as backup_policy
@@ -68,6 +70,8 @@ RESOURCES = [
     cost_centres.resource,
     company.resource,
     sip.resource,
+    address_rules.resource,
+    address_policy.resource,
     email.resource,
     certificates.resource,
     recording_policy.resource,

@@ -1,6 +1,7 @@
 """Every table there is: importing this declares those that no resource brings. Migrations, moves and backups stand on it."""
 
 from appliance import alarms, changes, lanes, numbering, resources
+from appliance.address_policy import bans
 from appliance.assistant import model as assistant
 from appliance.backup_policy import attempts
 from appliance.blacklists import imports as blacklist_imports
@@ -13,6 +14,6 @@ from appliance.revisions import model as revisions
 from appliance.users import letters, token
 
 __all__ = [
-    "alarms", "assistant", "attempts", "blacklist_imports", "changes", "check", "imports", "lanes", "letters", "missed_calls", "numbering", "raw", "reports",
+    "alarms", "assistant", "attempts", "bans", "blacklist_imports", "changes", "check", "imports", "lanes", "letters", "missed_calls", "numbering", "raw", "reports",
     "resources", "revisions", "token", "totals", "visit_totals",
 ]

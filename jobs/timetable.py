@@ -18,6 +18,7 @@ TIMETABLE = [
     Timed("jobs.follow_me.put_all", "telephony", every_seconds=60),
     Timed("jobs.company.put_least", "telephony", every_seconds=60),
     Timed("jobs.voicemail_boxes.look", "default", every_seconds=60),
+    Timed("jobs.addresses.put", "telephony", every_seconds=60),           # bans end
     Timed("jobs.khomp_boards.read", "telephony", every_seconds=300),
     Timed("jobs.recordings.guard", "telephony", every_seconds=60),
     Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),
@@ -30,6 +31,7 @@ TIMETABLE = [
     Timed("jobs.imports.tidy", "default", every_seconds=60),
     Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),
     Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
+    Timed("jobs.addresses.forget_old", "default", at="40 5 * * *"),       # 02:40
     Timed("jobs.users.forget_old", "default", at="50 5 * * *"),           # 02:50
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
 ]

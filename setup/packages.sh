@@ -14,7 +14,7 @@ set -euo pipefail
 # stand-in for a channel driver and keep backups on a server of SFTP.
 product="redis-server nginx sox lame espeak-ng fonts-dejavu-core fonts-liberation2|fonts-liberation
          libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 iproute2 util-linux restic openssh-client"
-tests="chromium postgresql gcc libc6-dev openssh-server shellcheck tzdata squashfs-tools grub-common"
+tests="chromium postgresql gcc libc6-dev openssh-server shellcheck nftables tzdata squashfs-tools grub-common"
 benches="sip-tester sqlite3"
 # Building the installable image, and starting it in a machine that is emulated (os_image/).
 images="mmdebstrap debian-archive-keyring git squashfs-tools xorriso mtools dosfstools e2fsprogs gdisk qemu-system-x86 qemu-utils ovmf"

@@ -6,6 +6,8 @@ from sqlalchemy import delete, func, select, text
 
 from appliance import alarms, changes, lanes, numbering
 from appliance import db as ground
+from appliance.address_policy.bans import Ban
+from appliance.address_policy.model import AddressPolicy
 from appliance.assistant.model import Assistant
 from appliance.backup_policy.attempts import Backup
 from appliance.backup_policy.model import BackupPolicy
@@ -13,9 +15,9 @@ from appliance.blacklists.entries import BlacklistNumber
 from appliance.blacklists.imports import BlacklistImport
 from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
-from appliance.certificates.model import WebCertificate
 from appliance.calls.totals import CallHour, CallTotal
 from appliance.calls.visit_totals import VisitHour, VisitTotal
+from appliance.certificates.model import WebCertificate
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.email.model import Email
@@ -65,13 +67,13 @@ def first_start_rows() -> None:
         db.session.execute(delete(resource.model))
     for table in (
             RecordLine, RecordChannel, BadLine, QueueEvent, Report, RecordingCheck, Recording, MissedCall, CallStep, Call, CallTotal, CallHour,
-            VisitTotal, VisitHour, VoicemailMessage, Backup,
+            VisitTotal, VisitHour, VoicemailMessage, Backup, Ban,
             BlacklistImport, BlacklistNumber, Assistant, alarms.Alarm, changes.Change, numbering.Number, lanes.Outgoing,
     ):
         db.session.execute(delete(table))
     db.session.expunge_all()
     for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
-                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules)):
+                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules), ("address_policy", AddressPolicy)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -63,7 +63,7 @@ PROGRAM = """
         if steps > 1:  # down to the oldest release and up again: every row is still there
             downgrade(directory=str(MIGRATIONS), revision=script.get_base())
             upgrade(directory=str(MIGRATIONS))
-            for word in ("recording_policy", "feature_codes", "email", "backup_policy", "certificate", "modules"):
+            for word in ("recording_policy", "feature_codes", "email", "backup_policy", "certificate", "modules", "address_policy"):
                 TABLE[word].create({})
             db.session.commit()
             assert sitefile.dump() == before

@@ -117,6 +117,9 @@ EXAMPLES = {
         needs=lambda: (make_class("Com siga-me", follow_me=True), make_extension("2001", **{"class": "Com siga-me"}), make_extension("2002"))),
     "voicemail_boxes": Example(
         {"number": "2001", "email": "ana@padaria.example", "offered": "busy"}, {"max_messages": 20}, ("max_seconds", 5), needs=lambda: _mailbox_to_make()),
+    "address_rules": Example(
+        {"address": "192.0.2.0/24", "action": "block", "description": "Varredura"}, {"description": "Ninguém nosso"}, ("address", "192.0.2.0/33")),
+    "address_policy": Example({}, {"users_count": 5, "include_local": True}, ("ban_minutes", 0)),
     "email": Example({}, {"server": "smtp.padaria.example", "sender": "pabx@padaria.example"}, ("port", 0)),
     "users": Example(
         {"name": "Bruno", "login": "bruno", "email": "bruno@padaria.example", "access_level": "manager", "modules": ["extensions"],
@@ -503,7 +506,7 @@ def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Fl
     open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
                    "recordings.listen",  # opened by its signature
                    "provisioning.file"}  # opened by a phone's secret
-    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "backups", "jobs", "assistant", "map", "missed_calls", "rating_scores"}
+    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "backups", "addresses", "jobs", "assistant", "map", "missed_calls", "rating_scores"}
     for rule in whole_app.url_map.iter_rules():
         view = whole_app.view_functions[rule.endpoint]
         if rule.endpoint in open_to_all:

@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from appliance import app as ground
-from appliance import applying, changes, db, lanes, settings, version
+from appliance import applying, changes, closed, db, lanes, settings, version
 from appliance import resource as resources
 from appliance.company.model import Company
 from appliance.errors import Busy, Refused
@@ -50,6 +50,7 @@ from web import (
     undo,
 )
 from web import map as maps
+from web.addresses import routes as addresses
 from web.assistant import routes as assistant
 from web.audio_prompts import routes as audio_prompts
 from web.backups import routes as backups
@@ -84,7 +85,7 @@ SCREENS = [
     khomp_boards.pages, assistant.pages, maps.pages, help.pages, queue_reports.pages, queue_reports_api.pages, ratings.pages,
     ratings.api, business_hours.pages, calendar_events.pages, out_of_hours.pages, out_of_hours_api.pages, missed_calls.pages, queues.pages,
     moh_classes.pages, own.pages, email.pages, certificates.pages, feature_codes.pages, desk_phones.pages, phone_files.pages, backups.pages,
-    about.pages, updates.pages,
+    about.pages, updates.pages, addresses.pages,
 ]
 
 POLICY = (
@@ -119,6 +120,7 @@ def create_app() -> Flask:
     app.url_map.converters["int"] = RowId
     app.session_interface = Sessions()
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]  # nginx is the one hop
+    app.before_request(_keep_out)
     app.before_request(_only_read)
     app.before_request(login.identify)
     csrf.init_app(app)
@@ -140,6 +142,13 @@ def create_app() -> Flask:
     formats.prepare(app.jinja_env)
     app.context_processor(_everywhere)
     return app
+
+
+def _keep_out() -> ResponseReturnValue | None:
+    """Closed addresses get nothing, before a session or a row is looked at."""
+    if closed.keeps_out(request.remote_addr or ""):
+        return "403: this address is blocked. Ask an administrator of the exchange.\n", 403, {"Content-Type": "text/plain"}
+    return None
 
 
 def _only_read() -> None:

@@ -70,7 +70,7 @@ def clock(value: int) -> str:
 ACTIONS = {"created": _l("created"), "updated": _l("changed"), "deleted": _l("deleted"), "restored": _l("restored"),
            "shown": _l("password shown"), "listened": _l("listened"), "link made": _l("link made"), "acknowledged": _l("said to be known"),
            "test call": _l("test call"), "tried again": _l("tried again"), "forgotten": _l("removed from the list"), "hung_up": _l("ended the call"),
-           "bundle": _l("bundle for support made"),
+           "bundle": _l("bundle for support made"), "banned": _l("blocked for wrong passwords"), "unblocked": _l("unblocked"),
            "provision": _l("may be provisioned"), "reload": _l("told to reload")}
 
 

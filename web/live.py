@@ -26,8 +26,8 @@ import redis
 import redis.asyncio
 from flask_babel import force_locale
 
+from appliance import closed, live, settings
 from appliance import db as ground
-from appliance import live, settings
 from appliance.app import LANGUAGES, bare_app
 from appliance.errors import Busy
 from web import access, applies, formats, panel
@@ -57,6 +57,7 @@ class Stream:
     user_id: int
     language: str
     channels: tuple[str, ...]
+    address: str = ""
     queue: "asyncio.Queue[bytes]" = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
     task: "asyncio.Task[None] | None" = None
     waits: bool = True  # for the whole; until then it gets no changes
@@ -133,6 +134,8 @@ class Hub:
                 stream for stream in self.streams
                 if stream.key == notice.get("session") or stream.user_id == notice.get("user")
             ]))
+        if "addresses" in notice:
+            self._end_closed()
         self.changed.set()
 
     # -- drawing
@@ -240,9 +243,17 @@ class Hub:
         if any(channel.startswith("apply/") for stream in list(self.streams) for channel in stream.channels):
             self.loop.call_soon_threadsafe(self.changed.set)  # a notice may have been missed
 
+    def _end_closed(self) -> None:
+        """Streams of addresses that may not come in any more end."""
+        for stream in self.streams:
+            if stream.task and closed.keeps_out(stream.address):
+                stream.refusal = "403"
+                stream.task.cancel()
+
     async def _check(self) -> None:
         """Whether everybody who listens still may."""
         await asyncio.sleep(CHECK_SECONDS)
+        self._end_closed()
         await self._check_now(list(self.streams))
 
     async def _check_now(self, streams: list[Stream]) -> None:
@@ -364,11 +375,14 @@ async def _opened(hub: Hub, scope: Scope) -> Stream:
         raise Refusal(405, "GET")
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Refusal(403, "another site asks")
+    address = headers.get("x-forwarded-for", "")  # nginx sets it to who is connected
+    if closed.keeps_out(address):
+        raise Refusal(403, "this address is blocked")
     channels = access.channels_of(scope["path"].removeprefix("/live/") if scope["path"].startswith("/live/") else "")
     key, user_id, language = await hub.loop.run_in_executor(hub.asking, hub.admit, _token(headers.get("cookie", "")), channels)
     if sum(stream.key == key for stream in hub.streams) >= STREAMS_PER_SESSION:
         raise Refusal(429, "too many pages are open")
-    return Stream(key, user_id, language if language in LANGUAGES else LANGUAGES[0], channels)
+    return Stream(key, user_id, language if language in LANGUAGES else LANGUAGES[0], channels, address)
 
 
 def _token(header: str) -> str:

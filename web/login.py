@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from appliance import changes, first_start
+from appliance.addresses import logins
 from appliance.assistant import model as assistant
 from appliance.changes import Actor
 from appliance.db import db, digest
@@ -151,6 +152,7 @@ def check_login() -> ResponseReturnValue:
     login, text = request.form.get("login", ""), request.form.get("password", "")
     user = by_login(login)
     if user.is_locked() if user else strangers.is_locked(login):
+        logins.refused(request.remote_addr or "", login)
         return _refused(login, _("Too many wrong passwords. Try again in 15 minutes."))
     right = passwords.fits(text, user.password if user else passwords.NOBODY) and user is not None and user.active
     if user:
@@ -159,6 +161,7 @@ def check_login() -> ResponseReturnValue:
     else:
         strangers.guessed(login)
     if not right or user is None:
+        logins.refused(request.remote_addr or "", login)
         return _refused(login, _("Login or password is wrong."))
     if not user.may_enter():
         return _refused(login, shift_words(user))

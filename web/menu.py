@@ -39,6 +39,8 @@ PAGES = [
     Page("rating_scores", _l("Scores"), "/rating_scores", "star", "reports", "Notas avaliações de atendimento pesquisa de satisfação média"),
     Page("recordings", _l("Recordings"), "/recordings", "microphone", "reports", "Gravações ouvir selo verificar espaço"),
     Page("revisions", _l("Revisions"), "/revisions", "history", "system", "Revisões aplicar desfazer rollback"),
+    Page("addresses", _l("Blocked addresses"), "/addresses", "ban", "system",
+         "Endereços bloqueados bloqueio de intrusos desbloquear IP banido ataque Rede e segurança firewall"),
     Page("backups", _l("Backups"), "/backups", "device-floppy", "system", "Backup cópia de segurança restaurar restauração ensaio"),
     Page("jobs", _l("Jobs"), "/jobs", "list", "system", "Trabalhos tarefas fila de espera erros"),
     Page("assistant", _l("First steps"), "/assistant", "check", "system", "Primeiros passos assistente configuração inicial do zero wizard first run"),

@@ -16,7 +16,7 @@ DIALPLAN = CHECKOUT / "asterisk" / "dialplan"
 
 # Asterisk logs an ERROR for each optional file that is absent, which would drown the errors that matter.
 EMPTY = (
-    "acl.conf", "amd.conf", "ccss.conf", "cli.conf", "cli_aliases.conf", "cli_permissions.conf", "codecs.conf",
+    "amd.conf", "ccss.conf", "cli.conf", "cli_aliases.conf", "cli_permissions.conf", "codecs.conf",
     "dnsmgr.conf", "dsp.conf", "enum.conf", "extconfig.conf", "geolocation.conf", "pjproject.conf",
     "pjsip_notify.conf", "pjsip_wizard.conf", "res_fax.conf", "res_http_media_cache.conf", "say.conf", "sorcery.conf",
     "statsd.conf", "udptl.conf",

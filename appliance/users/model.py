@@ -28,7 +28,7 @@ LEVELS = {"admin": _l("Administrator"), "manager": _l("Manager"), "user": _l("Us
 SCREENS = {
     "now": _l("Now"), "reports": _l("Reports"), "missed_calls": _l("Missed calls"), "recordings": _l("Recordings"), "revisions": _l("Revisions"),
     "audit": _l("Audit trail"), "jobs": _l("Jobs"), "map": _l("Map"), "rating_scores": _l("Scores"), "backups": _l("Backups"), "about": _l("About"),
-    "updates": _l("Updates"),
+    "updates": _l("Updates"), "addresses": _l("Blocked addresses"),
 }  # permissions that are no resource
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Forgets everything that belongs to one machine: the next start is a first start again.
 set -eu
-systemctl stop bentevi.target 'bentevi-*' appliance-banner.path appliance-watch.service
+systemctl stop bentevi.target 'bentevi-*' appliance-banner.path appliance-firewall.path appliance-watch.service
 rm -rf /data/machine/* /data/bentevi/* /data/redis/* /data/log/*
 usermod --lock --password '!' admin
 rm -f /var/lib/systemd/random-seed /etc/systemd/network/10-bentevi.network

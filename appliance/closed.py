@@ -1,0 +1,92 @@
+"""What may not come in now, as a file that web, streams and the appliance's firewall read: `firewall/addresses` in the home.
+
+    whole 192.0.2.0/24      neither SIP nor pages (a person's rule)
+    sip 198.51.100.7        no SIP (banned for wrong SIP passwords)
+    pages 198.51.100.9      no pages (banned for wrong passwords of the pages)
+
+Networks of a word do not overlap. The rows decide; who writes it is appliance/addresses/force.py.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+
+from appliance import networks, settings
+from appliance.networks import Network
+
+log = logging.getLogger("bentevi.addresses")
+WHOLE, SIP, PAGES = "whole", "sip", "pages"
+KINDS = (WHOLE, SIP, PAGES)
+
+
+def file() -> Path:
+    """Where it stands."""
+    return settings.load().home / "firewall" / "addresses"
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace a file as a whole, in one rename; False when it held that already. Its folder is made."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as draft:
+        draft.write(text)
+        draft.flush()
+        os.fsync(draft.fileno())
+    fresh.replace(path)
+    return True
+
+
+def text_of(closed: Mapping[str, Iterable[Network]]) -> str:
+    """The file's text for {word: networks}."""
+    return "".join(f"{kind} {networks.told(network)}\n" for kind in KINDS for network in closed.get(kind, ()))
+
+
+class Closed:
+    """The file as it was read, asked once per request: a look into a few sets, however many addresses there are."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self.sets: dict[tuple[int, int], set[int]] = {}  # (version, length of the prefix) → numbers of networks without pages
+        for line in lines:
+            kind, _space, text = line.strip().partition(" ")
+            if kind in (WHOLE, PAGES):
+                network = ip_network(text)
+                self.sets.setdefault((network.version, network.prefixlen), set()).add(int(network.network_address) >> (network.max_prefixlen - network.prefixlen))
+
+    def keeps_out(self, text: str) -> bool:
+        """Whether pages, API, streams and files of telephones are closed to this address. The machine itself always comes in."""
+        one = networks.address(text)
+        if one is None or one in networks.MACHINE:
+            return False
+        number = int(one)
+        return any(version == one.version and number >> (one.max_prefixlen - length) in found for (version, length), found in self.sets.items())
+
+
+def keeps_out(text: str) -> bool:
+    """The same, by the file as it is now; costs one stat."""
+    path = file()
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return _read(path, facts.st_ino, facts.st_mtime_ns).keeps_out(text)
+
+
+@cache
+def _newest() -> dict[Path, tuple[int, int, Closed]]:
+    return {}
+
+
+def _read(path: Path, inode: int, changed: int) -> Closed:
+    known = _newest().get(path)
+    if known is None or known[:2] != (inode, changed):
+        try:
+            known = _newest()[path] = (inode, changed, Closed(path.read_text(encoding="utf-8").splitlines()))
+        except (OSError, ValueError) as why:
+            log.error("%s cannot be read, nobody is kept out by it: %s", path, why)
+            known = _newest()[path] = (inode, changed, Closed())
+    return known[2]
