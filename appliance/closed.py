@@ -50,30 +50,32 @@ class Closed:
     """The file as it was read, asked once per request: a look into a few sets, however many addresses there are."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
-        self.sets: dict[tuple[int, int], set[int]] = {}  # (version, length of the prefix) → numbers of networks without pages
+        # (pages or sip, version, length of the prefix) → numbers of networks they are closed to
+        self.sets: dict[tuple[str, int, int], set[int]] = {}
         for line in lines:
             kind, _space, text = line.strip().partition(" ")
-            if kind in (WHOLE, PAGES):
+            for what in (PAGES, SIP) if kind == WHOLE else (kind,) if kind in KINDS else ():
                 network = ip_network(text)
-                self.sets.setdefault((network.version, network.prefixlen), set()).add(int(network.network_address) >> (network.max_prefixlen - network.prefixlen))
+                self.sets.setdefault((what, network.version, network.prefixlen), set()).add(int(network.network_address) >> (network.max_prefixlen - network.prefixlen))
 
-    def keeps_out(self, text: str) -> bool:
-        """Whether pages, API, streams and files of telephones are closed to this address. The machine itself always comes in."""
+    def keeps_out(self, text: str, what: str = PAGES) -> bool:
+        """Whether pages (with API, streams and files of telephones) or SIP are closed to this address. The machine itself always comes in."""
         one = networks.address(text)
         if one is None or one in networks.MACHINE:
             return False
         number = int(one)
-        return any(version == one.version and number >> (one.max_prefixlen - length) in found for (version, length), found in self.sets.items())
+        return any((kind, version) == (what, one.version) and number >> (one.max_prefixlen - length) in found
+                   for (kind, version, length), found in self.sets.items())
 
 
-def keeps_out(text: str) -> bool:
+def keeps_out(text: str, what: str = PAGES) -> bool:
     """The same, by the file as it is now; costs one stat."""
     path = file()
     try:
         facts = os.stat(path)
     except FileNotFoundError:
         return False
-    return _read(path, facts.st_ino, facts.st_mtime_ns).keeps_out(text)
+    return _read(path, facts.st_ino, facts.st_mtime_ns).keeps_out(text, what)
 
 
 @cache

@@ -4,11 +4,11 @@ import os
 
 from flask_migrate import upgrade
 
-from appliance import applying, changes, prompts, settings, tune, version
+from appliance import applying, changes, own_certificate, prompts, settings, tune, version
 from appliance import db as ground
 from appliance.addresses import force
 from appliance.backups import restore
-from appliance.certificates import acme, keep, own
+from appliance.certificates import acme, keep
 from appliance.database import move
 from appliance.db import MIGRATIONS, db
 from appliance.extension_classes import model as classes
@@ -25,7 +25,7 @@ def prepare() -> None:
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    own.ensure(machine.secrets, machine.bind)
+    own_certificate.ensure(machine.secrets, machine.bind)
     acme.folder(machine.home).mkdir(parents=True, exist_ok=True)
     move.finish(machine)
     prompts.install(machine)

@@ -22,7 +22,7 @@ from pathlib import Path
 import jinja2
 import redis
 
-from appliance.certificates import own
+from appliance import own_certificate
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import agi, runtime
@@ -117,7 +117,7 @@ def nginx_command(settings: Settings) -> list[str]:
     """nginx with a configuration written here at each start, and a certificate if none was given."""
     folder = settings.home / "nginx"
     folder.mkdir(exist_ok=True)
-    own.ensure(settings.secrets, settings.bind)
+    own_certificate.ensure(settings.secrets, settings.bind)
     (folder / "nginx.conf").write_text(nginx_conf(settings))
     return [program("nginx"), "-e", "stderr", "-p", f"{settings.home}/", "-c", "nginx/nginx.conf"]
 
@@ -136,7 +136,7 @@ def nginx_conf(settings: Settings) -> str:
         https_port=settings.https_port,
         web=CHECKOUT / "web",
         home=settings.home,
-        certificate=own.path(settings.secrets),
+        certificate=own_certificate.path(settings.secrets),
         ws_port=settings.ws_port,
         mime_types="/etc/nginx/mime.types",
         as_root=os.geteuid() == 0,

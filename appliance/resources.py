@@ -9,7 +9,7 @@ from appliance.backup_policy import model as backup_policy
 from appliance.blacklists import model as blacklists
 from appliance.business_hours import model as business_hours
 from appliance.calendar_events import model as calendar_events
-from appliance.certificates import model as certificates
+from appliance.certificate import model as certificate
 from appliance.company import model as company
 from appliance.conference_rooms import model as conference_rooms
 from appliance.cost_centres import model as cost_centres
@@ -73,7 +73,7 @@ RESOURCES = [
     address_rules.resource,
     address_policy.resource,
     email.resource,
-    certificates.resource,
+    certificate.resource,
     recording_policy.resource,
     backup_policy.resource,
     modules.resource,

@@ -17,7 +17,7 @@ from appliance.calls.model import Call, CallStep
 from appliance.calls.raw import BadLine, QueueEvent, RecordChannel, RecordLine
 from appliance.calls.totals import CallHour, CallTotal
 from appliance.calls.visit_totals import VisitHour, VisitTotal
-from appliance.certificates.model import WebCertificate
+from appliance.certificate.model import WebCertificate
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.email.model import Email

@@ -9,11 +9,11 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "audio", "cells", "changes", "clock", "closed", "csv_files", "db", "errors", "fields", "khomp_channels",
-    "lanes", "links", "live", "paths", "many", "hours", "masks", "networks", "numbering", "numbers", "planned", "resource", "settings",
+    "lanes", "links", "live", "paths", "many", "hours", "masks", "networks", "numbering", "numbers", "own_certificate", "planned", "resource", "settings",
     "undo", "tune", "version",
 }
 OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor", "units"}  # know Asterisk, but no feature
-ROOF = {"about", "addresses", "agi_scripts", "app", "applying", "backups", "cli", "config_files", "developing", "events", "first_start", "imaging", "prompts", "proving", "records", "resources", "sounds", "support", "tables", "updates"}
+ROOF = {"about", "addresses", "agi_scripts", "app", "applying", "backups", "certificates", "cli", "config_files", "developing", "events", "first_start", "imaging", "prompts", "proving", "records", "resources", "sounds", "support", "tables", "updates"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 
 # One feature may read another's rows (model.py). Further than that, each for its reason:

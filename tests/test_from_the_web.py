@@ -22,7 +22,7 @@ from web import strangers
 pytestmark = pytest.mark.usefixtures("app")
 
 OPEN_TO_ALL = {
-    "static", "healthz", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
+    "static", "healthz", "addresses.may_call", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
     "recordings.listen", "provisioning.file",
 }
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")

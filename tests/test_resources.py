@@ -503,7 +503,7 @@ def test_nobody_gets_in_without_logging_in(client, word):
 
 
 def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Flask):
-    open_to_all = {"static", "healthz", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
+    open_to_all = {"static", "healthz", "addresses.may_call", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
                    "recordings.listen",  # opened by its signature
                    "provisioning.file"}  # opened by a phone's secret
     known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "backups", "addresses", "jobs", "assistant", "map", "missed_calls", "rating_scores"}

@@ -146,7 +146,7 @@ def create_app() -> Flask:
 
 def _keep_out() -> ResponseReturnValue | None:
     """Closed addresses get nothing, before a session or a row is looked at."""
-    if closed.keeps_out(request.remote_addr or ""):
+    if closed.keeps_out(request.remote_addr or "", closed.SIP if request.path == addresses.MAY_CALL else closed.PAGES):
         return "403: this address is blocked. Ask an administrator of the exchange.\n", 403, {"Content-Type": "text/plain"}
     return None
 

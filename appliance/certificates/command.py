@@ -52,7 +52,8 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     @certificate.command()
     def renew() -> None:
         """Make or fetch it now, as the settings say. Status 1 when that fails."""
-        from appliance.certificates import keep, model
+        from appliance.certificate import model
+        from appliance.certificates import keep
 
         with rows():
             model.current().tried_at = None
@@ -64,7 +65,6 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     @certificate.command()
     def authority() -> None:
         """The public half of the exchange's own authority (PEM), to be trusted by the company's computers."""
-        from appliance import settings
-        from appliance.certificates import own
+        from appliance import own_certificate, settings
 
-        click.echo(own.authority_certificate(settings.load().secrets).decode(), nl=False)
+        click.echo(own_certificate.authority_certificate(settings.load().secrets).decode(), nl=False)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from flask_babel import gettext as _
 
 from appliance import db as ground
-from appliance.certificates import own
+from appliance import own_certificate
 from appliance.errors import Refused
 
 MOST_BYTES = 256 * 1024
@@ -110,7 +110,7 @@ def _check(leaf: x509.Certificate, domain: str) -> None:
         raise Refused(_("This certificate ended on %(day)s.", day=f"{leaf.not_valid_after_utc:%Y-%m-%d}"), field="file")
     if leaf.not_valid_before_utc > ground.now():
         raise Refused(_("This certificate begins on %(day)s only. Is the clock of this machine right?", day=f"{leaf.not_valid_before_utc:%Y-%m-%d}"), field="file")
-    names = own.names_of(leaf)
+    names = own_certificate.names_of(leaf)
     if domain and not is_for(domain, names):
         raise Refused(_("This certificate is not for %(domain)s but for: %(names)s", domain=domain, names=", ".join(names) or "–"), field="file")
 

@@ -8,10 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from flask_babel import gettext as _
 
-from appliance import alarms, changes, settings
+from appliance import alarms, changes, own_certificate, settings
 from appliance import db as ground
-from appliance.certificates import acme, given, own
-from appliance.certificates.model import ACME, GIVEN, OWN, WebCertificate, current, resource
+from appliance.certificate.model import ACME, GIVEN, OWN, WebCertificate, current, resource
+from appliance.certificates import acme, given
 from appliance.db import db
 from appliance.errors import Busy, Refused
 
@@ -24,17 +24,17 @@ def now(*, fetching: bool = True) -> None:
     """What the row asks for; commits. An issuer is asked only when `fetching`: a start waits for nobody. Failures are told on the page and by an alarm, and the certificate that is there stays."""
     machine, row = settings.load(), current()
     if row.source == OWN:
-        own.ensure(machine.secrets, machine.bind, row.domain, anew=True)
+        own_certificate.ensure(machine.secrets, machine.bind, row.domain, anew=True)
         row.fetched_fingerprint = row.reason = ""
     else:
-        own.ensure(machine.secrets, machine.bind, row.domain)
+        own_certificate.ensure(machine.secrets, machine.bind, row.domain)
     if fetching and row.source == ACME:
         db.session.commit()
-        with own.alone(machine.secrets, "acme"):
+        with own_certificate.alone(machine.secrets, "acme"):
             row = current()
-            if _must_fetch(row, own.read(machine.secrets)):
+            if _must_fetch(row, own_certificate.read(machine.secrets)):
                 _fetch(row)
-    _tell(row, own.read(machine.secrets))
+    _tell(row, own_certificate.read(machine.secrets))
     db.session.commit()
 
 
@@ -42,7 +42,7 @@ def _must_fetch(row: WebCertificate, present: x509.Certificate | None) -> bool:
     """Nothing fetched yet, for another name, or a third of its time is left; not sooner than some hours after a failure."""
     if row.tried_at is not None and row.reason and ground.now() - row.tried_at < AGAIN:
         return False
-    if present is None or fingerprint(present) != row.fetched_fingerprint or not given.is_for(row.domain, own.names_of(present)):
+    if present is None or fingerprint(present) != row.fetched_fingerprint or not given.is_for(row.domain, own_certificate.names_of(present)):
         return True
     whole = present.not_valid_after_utc - present.not_valid_before_utc
     return present.not_valid_after_utc - ground.now() < whole / 3
@@ -61,7 +61,7 @@ def _fetch(row: WebCertificate) -> None:
     row = current()
     row.tried_at, row.reason = ground.now(), reason[:500]
     if content and row.source == ACME and row.domain == domain:
-        own.write(own.path(machine.secrets), content)
+        own_certificate.write(own_certificate.path(machine.secrets), content)
         row.fetched_fingerprint = fingerprint(x509.load_pem_x509_certificate(content))
 
 
@@ -70,12 +70,12 @@ def take(contents: list[bytes], password: str) -> dict[str, Any]:
     machine, row = settings.load(), current()
     content = given.read(contents, password, row.domain)
     before = resource.show(row)
-    own.write(own.path(machine.secrets), content)
+    own_certificate.write(own_certificate.path(machine.secrets), content)
     row.source, row.reason, row.fetched_fingerprint = GIVEN, "", ""
     told = facts()
     changes.record(resource.word, row.id, str(resource.label), changes.UPDATED, {"source": before["source"]},
                    {"source": GIVEN, "certificate": told["fingerprint"]}, pending=False)
-    _tell(row, own.read(machine.secrets))
+    _tell(row, own_certificate.read(machine.secrets))
     db.session.commit()
     return told
 
@@ -86,7 +86,7 @@ def _tell(row: WebCertificate, present: x509.Certificate | None) -> None:
         alarms.put("certificate_failed", reason=row.reason)
     else:
         alarms.clear("certificate_failed")
-    if present is not None and not own.is_own(present) and present.not_valid_after_utc - ground.now() < SOON:
+    if present is not None and not own_certificate.is_own(present) and present.not_valid_after_utc - ground.now() < SOON:
         alarms.put("certificate_ends", day=f"{present.not_valid_after_utc:%Y-%m-%d}")
     else:
         alarms.clear("certificate_ends")
@@ -99,13 +99,13 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 def facts() -> dict[str, Any]:
     """What is in force: {source, names, issuer, ends_at, fingerprint, reason, tried_at}; without a certificate names is empty."""
-    row, found = current(), own.read(settings.load().secrets)
+    row, found = current(), own_certificate.read(settings.load().secrets)
     told: dict[str, Any] = {"source": row.source, "domain": row.domain, "reason": row.reason, "tried_at": row.tried_at}
     if found is None:
         return told | {"names": [], "issuer": "", "ends_at": None, "fingerprint": "", "is_own": False}
     issuer = found.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME) or found.issuer.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-    return told | {"names": own.names_of(found), "issuer": str(issuer[0].value) if issuer else "", "ends_at": found.not_valid_after_utc,
-                   "fingerprint": ":".join(f"{byte:02X}" for byte in found.fingerprint(hashes.SHA256())), "is_own": own.is_own(found)}
+    return told | {"names": own_certificate.names_of(found), "issuer": str(issuer[0].value) if issuer else "", "ends_at": found.not_valid_after_utc,
+                   "fingerprint": ":".join(f"{byte:02X}" for byte in found.fingerprint(hashes.SHA256())), "is_own": own_certificate.is_own(found)}
 
 
 def problem() -> str:

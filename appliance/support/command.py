@@ -39,7 +39,7 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
         with rows():
             read_only()
             if str(output) == "-":
-                click.get_binary_stream("stdout").write(bundle.make())
+                sys.stdout.buffer.write(bundle.make())
                 return
             file = output or Path(bundle.name())
             try:

@@ -9,11 +9,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
-from appliance import alarms, applying, clock, front_door, lanes, supervisor
+from appliance import alarms, applying, clock, front_door, lanes, own_certificate, supervisor
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
-from appliance.certificates import own
 from appliance.db import MIGRATIONS, db
 from appliance.errors import Busy
 from appliance.lanes import Outgoing
@@ -99,7 +98,7 @@ def _sip_port(machine: Settings) -> Iterator[Finding]:
 
 
 def _certificate(machine: Settings) -> Iterator[Finding]:
-    file = own.path(machine.secrets)
+    file = own_certificate.path(machine.secrets)
     if not file.exists():
         return
     from cryptography import x509

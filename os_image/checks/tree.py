@@ -70,7 +70,7 @@ def tools(root: Path) -> list[str]:
         "systemd-analyze": ["sh", "-c", "systemd-analyze verify --man=no --recursive-errors=no /etc/systemd/system/bentevi*.service "
                                         "/etc/systemd/system/appliance*.service /etc/systemd/system/*.mount /etc/systemd/system/bentevi.target"],
         "nginx": ["sh", "-c", "cd /opt/bentevi && T=$(mktemp -d) && mkdir $T/nginx $T/secrets $T/run $T/log && BENTEVI_HOME=$T PYTHONPATH=/opt/bentevi "
-                              "venv/bin/python -c 'from appliance import processes,settings; from appliance.certificates import own; s=settings.load(); own.ensure(s.secrets,s.bind); "
+                              "venv/bin/python -c 'from appliance import processes,settings; from appliance import own_certificate; s=settings.load(); own_certificate.ensure(s.secrets,s.bind); "
                               "processes.nginx_command(s)' && nginx -t -q -e stderr -p $T/ -c nginx/nginx.conf; c=$?; rm -rf $T; exit $c"],
         "python": ["/opt/bentevi/venv/bin/python", "-c", "import sys; sys.path.insert(0, '/opt/bentevi'); import web.app, web.live, jobs.worker, weasyprint, psycopg"],
     }

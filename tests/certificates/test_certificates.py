@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from appliance import alarms, settings
-from appliance.certificates import given, keep, own
-from appliance.certificates.model import current
+from appliance import alarms, own_certificate, settings
+from appliance.addresses import force
+from appliance.certificate.model import current
+from appliance.certificates import given, keep
 from appliance.db import db
 from appliance.errors import Refused
 from tests.build import make_extension
@@ -96,15 +97,15 @@ def test_who_trusts_the_authority_of_the_home_sees_no_warning_also_after_a_renew
     """SYS-09: names and addresses stand in the certificate; another one of the same authority is as good; others' sites are out of its reach."""
     secrets = settings.load().secrets
     root = carla.get("/certificate/authority.crt")
-    assert root.mimetype == "application/x-x509-ca-cert" and b"PRIVATE" not in root.data and root.data == own.authority_certificate(secrets)
+    assert root.mimetype == "application/x-x509-ca-cert" and b"PRIVATE" not in root.data and root.data == own_certificate.authority_certificate(secrets)
     assert page(trusting(root.data)).startswith(b"HTTP/1.1 200")
     before = served()
-    assert {"localhost", "127.0.0.1"} <= set(own.names_of(before)) and (own.path(secrets).stat().st_mode & 0o077) == 0
-    own.path(secrets).unlink()
+    assert {"localhost", "127.0.0.1"} <= set(own_certificate.names_of(before)) and (own_certificate.path(secrets).stat().st_mode & 0o077) == 0
+    own_certificate.path(secrets).unlink()
     keep.now()
     assert served() != before and page(trusting(root.data)).startswith(b"HTTP/1.1 200")
     names = x509.load_pem_x509_certificate(root.data).extensions.get_extension_for_class(x509.NameConstraints)
-    assert names.critical and not own.may_vouch(x509.load_pem_x509_certificate(root.data), ["banco.example"])
+    assert names.critical and not own_certificate.may_vouch(x509.load_pem_x509_certificate(root.data), ["banco.example"])
 
 
 def test_a_domain_comes_into_the_certificate_at_once_and_leaves_it_alone_otherwise(app, carla):
@@ -112,8 +113,8 @@ def test_a_domain_comes_into_the_certificate_at_once_and_leaves_it_alone_otherwi
     assert carla.api("PATCH", "/api/v1/certificate", {"domain": "Pabx.Padaria.example"}).status_code == 200
     keep.now()
     found = served()
-    assert DOMAIN in own.names_of(found)
-    assert page(trusting(own.authority_certificate(settings.load().secrets)), DOMAIN).startswith(b"HTTP/1.1 200")
+    assert DOMAIN in own_certificate.names_of(found)
+    assert page(trusting(own_certificate.authority_certificate(settings.load().secrets)), DOMAIN).startswith(b"HTTP/1.1 200")
     keep.now()
     assert served() == found
 
@@ -147,9 +148,32 @@ def test_a_wrong_password_does_not_register_over_the_websocket(app, pbx):
     make_extension("2001", password="Segredo-do-2001")
     db.session.commit()
     pbx.apply()
-    phone = Softphone(settings.load().https_port, "2001", "errada-errada", trusting(own.authority_certificate(settings.load().secrets)))
+    phone = Softphone(settings.load().https_port, "2001", "errada-errada", trusting(own_certificate.authority_certificate(settings.load().secrets)))
     assert phone.register() == 401
     phone.close()
+
+
+def test_a_blocked_address_opens_no_softphone_either(app, carla, pbx):
+    """SYS-08: SIP by wss is SIP; an address let in again connects at once."""
+    trusted = trusting(own_certificate.authority_certificate(settings.load().secrets))
+
+    def opens():
+        try:
+            Softphone(settings.load().https_port, "2001", "x", trusted, source="127.0.0.66").close()
+        except AssertionError:
+            return False
+        return True
+
+    assert opens()
+    made = carla.api("POST", "/api/v1/address_rules", {"address": "127.0.0.66", "action": "block"})
+    assert made.status_code == 201, made.text
+    force.put()
+    db.session.rollback()
+    assert not opens()
+    assert carla.api("DELETE", f"/api/v1/address_rules/{made.json['id']}").status_code == 204
+    force.put()
+    db.session.rollback()
+    assert opens()
 
 
 def faults():
@@ -265,35 +289,35 @@ def test_the_command_shows_gives_and_hands_out_the_authority(app, tmp_path, monk
     assert done.exit_code == 0, done.output
     shown = json.loads(CliRunner().invoke(bentevi, ["certificate", "show", "--json"]).stdout)
     assert shown["certificate"]["names"] == [DOMAIN] and shown["certificate"]["source"] == "given"
-    assert CliRunner().invoke(bentevi, ["certificate", "authority"]).stdout.encode() == own.authority_certificate(settings.load().secrets)
+    assert CliRunner().invoke(bentevi, ["certificate", "authority"]).stdout.encode() == own_certificate.authority_certificate(settings.load().secrets)
 
 
 def test_a_certificate_of_a_former_home_stays_where_somebody_put_it(tmp_path):
     """SYS-09: of before there was this page; one we made ourselves is replaced by one of the authority."""
     _root, _root_key, certificate, key = bought()
     (tmp_path / "https.pem").write_bytes(pem(key, certificate))
-    own.ensure(tmp_path, "127.0.0.1")
-    assert own.path(tmp_path).read_bytes() == pem(key, certificate) and not (tmp_path / "https.pem").exists()
-    own.ensure(tmp_path, "127.0.0.1", anew=True)
-    assert own.is_own(own.read(tmp_path))
+    own_certificate.ensure(tmp_path, "127.0.0.1")
+    assert own_certificate.path(tmp_path).read_bytes() == pem(key, certificate) and not (tmp_path / "https.pem").exists()
+    own_certificate.ensure(tmp_path, "127.0.0.1", anew=True)
+    assert own_certificate.is_own(own_certificate.read(tmp_path))
 
 
 def test_another_address_or_the_last_month_bring_a_new_certificate_of_the_same_authority(tmp_path, monkeypatch):
     """SYS-09: and a name the authority was not made for brings a new authority."""
-    monkeypatch.setattr(own, "addresses", lambda bind: ["192.168.0.10"])
-    own.ensure(tmp_path, "0.0.0.0", "")
-    root, first = own.authority_certificate(tmp_path), own.read(tmp_path)
-    own.ensure(tmp_path, "0.0.0.0", "")
-    own.ensure(tmp_path, "0.0.0.0")
-    assert own.read(tmp_path) == first
-    monkeypatch.setattr(own, "addresses", lambda bind: ["192.168.7.20"])
-    own.ensure(tmp_path, "0.0.0.0")  # the domain is not known here: nothing is taken away
-    assert own.read(tmp_path) == first
-    own.ensure(tmp_path, "0.0.0.0", "")
-    second = own.read(tmp_path)
-    assert "192.168.7.20" in own.names_of(second) and own.authority_certificate(tmp_path) == root
-    monkeypatch.setattr(own, "RENEW_DAYS", own.VALID_DAYS + 1)
-    own.ensure(tmp_path, "0.0.0.0", "")
-    assert own.read(tmp_path) != second and own.authority_certificate(tmp_path) == root
-    own.ensure(tmp_path, "0.0.0.0", "pabx.outra.example")
-    assert own.authority_certificate(tmp_path) != root and "pabx.outra.example" in own.names_of(own.read(tmp_path))
+    monkeypatch.setattr(own_certificate, "addresses", lambda bind: ["192.168.0.10"])
+    own_certificate.ensure(tmp_path, "0.0.0.0", "")
+    root, first = own_certificate.authority_certificate(tmp_path), own_certificate.read(tmp_path)
+    own_certificate.ensure(tmp_path, "0.0.0.0", "")
+    own_certificate.ensure(tmp_path, "0.0.0.0")
+    assert own_certificate.read(tmp_path) == first
+    monkeypatch.setattr(own_certificate, "addresses", lambda bind: ["192.168.7.20"])
+    own_certificate.ensure(tmp_path, "0.0.0.0")  # the domain is not known here: nothing is taken away
+    assert own_certificate.read(tmp_path) == first
+    own_certificate.ensure(tmp_path, "0.0.0.0", "")
+    second = own_certificate.read(tmp_path)
+    assert "192.168.7.20" in own_certificate.names_of(second) and own_certificate.authority_certificate(tmp_path) == root
+    monkeypatch.setattr(own_certificate, "RENEW_DAYS", own_certificate.VALID_DAYS + 1)
+    own_certificate.ensure(tmp_path, "0.0.0.0", "")
+    assert own_certificate.read(tmp_path) != second and own_certificate.authority_certificate(tmp_path) == root
+    own_certificate.ensure(tmp_path, "0.0.0.0", "pabx.outra.example")
+    assert own_certificate.authority_certificate(tmp_path) != root and "pabx.outra.example" in own_certificate.names_of(own_certificate.read(tmp_path))

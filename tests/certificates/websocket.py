@@ -12,9 +12,9 @@ from tests import sip
 class Softphone:
     """One connection to wss://NAME:PORT/ws; speaks text frames. Raises ConnectionError when the far end closes."""
 
-    def __init__(self, port: int, number: str, password: str, context: ssl.SSLContext, name: str = "localhost") -> None:
+    def __init__(self, port: int, number: str, password: str, context: ssl.SSLContext, name: str = "localhost", source: str = "127.0.0.1") -> None:
         self.number, self.password, self.rest = number, password, b""
-        self.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10), server_hostname=name)
+        self.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0)), server_hostname=name)
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall(f"GET /ws HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
                           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n".encode())

@@ -4,8 +4,7 @@ import logging
 
 import pytest
 
-from appliance import lanes, settings
-from appliance.certificates import own
+from appliance import lanes, own_certificate, settings
 from appliance.db import db
 from appliance.email import post
 from appliance.errors import Busy, Refused
@@ -50,8 +49,8 @@ def test_the_test_button_sends_and_tells_how_it_went(carla, caplog):
 
 def test_starttls_and_a_certificate_nobody_vouches_for(app, tmp_path):
     """SYS-21: with STARTTLS nothing is sent to a server whose certificate cannot be verified, nor to one without it."""
-    own.ensure(tmp_path, "127.0.0.1")
-    with Postbox(certificate=own.path(tmp_path)) as postbox:
+    own_certificate.ensure(tmp_path, "127.0.0.1")
+    with Postbox(certificate=own_certificate.path(tmp_path)) as postbox:
         server(postbox, security="starttls")
         with pytest.raises(Refused):
             post.send(post.message("ana@padaria.example", "x", "y", "1"))

@@ -15,9 +15,17 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.networks import ALLOW
 from web import crud
-from web.login import current_user, needs
+from web.login import current_user, needs, public
 
 pages = Blueprint("addresses", __name__)
+MAY_CALL = "/_may_call"
+
+
+@pages.get(MAY_CALL)
+@public
+def may_call() -> ResponseReturnValue:
+    """nginx asks here before a softphone's connection; an address closed to SIP got its refusal before it came this far (web/app.py)."""
+    return "", 204
 
 
 @pages.get("/addresses")

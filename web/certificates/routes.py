@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict
 from spectree import Response as Answers
 
-from appliance import lanes, settings
-from appliance.certificates import given, keep, own
-from appliance.certificates.model import current, resource
+from appliance import lanes, own_certificate, settings
+from appliance.certificate.model import current, resource
+from appliance.certificates import given, keep
 from appliance.db import db
 from appliance.errors import Refused
 from web import crud
@@ -53,7 +53,7 @@ def shown() -> dict[str, Any]:
     """What the part below the form tells."""
     machine, told = settings.load(), keep.facts()
     port = "" if machine.https_port == 443 else f":{machine.https_port}"
-    return told | {"place": f"{told['domain'] or request.host.rpartition(':')[0] or request.host}{port}", "problem": keep.problem(), "has_authority": bool(own.authority_certificate(machine.secrets))}
+    return told | {"place": f"{told['domain'] or request.host.rpartition(':')[0] or request.host}{port}", "problem": keep.problem(), "has_authority": bool(own_certificate.authority_certificate(machine.secrets))}
 
 
 @pages.post("/certificate/files")
@@ -87,7 +87,7 @@ def renew() -> ResponseReturnValue:
 @needs("certificate")
 def authority() -> ResponseReturnValue:
     """The public half of the own authority, as browsers and Windows take it."""
-    return Response(own.authority_certificate(settings.load().secrets) or abort(404), mimetype="application/x-x509-ca-cert",
+    return Response(own_certificate.authority_certificate(settings.load().secrets) or abort(404), mimetype="application/x-x509-ca-cert",
                     headers={"Content-Disposition": 'attachment; filename="bentevi-authority.crt"'})
 
 

@@ -7,8 +7,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from appliance import lanes, settings
-from appliance.certificates import own
+from appliance import lanes, own_certificate, settings
 from appliance.db import Base, Instant, db
 from appliance.errors import Refused
 from appliance.fields import Choice, Pattern, field
@@ -21,8 +20,8 @@ LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 def _source_of_a_new_home() -> str:
     """A certificate that somebody put into a home of before this page stays."""
-    present = own.read(settings.load().secrets)
-    return GIVEN if present is not None and not own.is_own(present) else OWN
+    present = own_certificate.read(settings.load().secrets)
+    return GIVEN if present is not None and not own_certificate.is_own(present) else OWN
 
 
 class WebCertificate(Base):
