@@ -18,15 +18,15 @@ FOR_THE_MACHINE = ("AMI", "AGI", "WS")
 
 
 def processes_of(folder: Path) -> set[int]:
-    """Every process of a home."""
+    """Every process of a home; nginx writes its title over its environment, and the home stands in that."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                environ = (entry / "environ").read_bytes().split(b"\0")
+                told = (entry / "environ").read_bytes().split(b"\0"), (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if f"BENTEVI_HOME={folder}".encode() in environ:
+            if f"BENTEVI_HOME={folder}".encode() in told[0] or f"{folder}/".encode() in told[1]:
                 found.add(int(entry.name))
     return found
 
@@ -49,7 +49,11 @@ def test_only_the_documented_ports_answer(bind):
     home = Target(folder / "home", environment(folder / "home") | {"BENTEVI_BIND": bind})
     try:
         home.bentevi("up")
-        found = listeners(home.folder)
+        everything = listeners(home.folder)
+        # Each Asterisk (the one in force, and the one on trial) has a socket per family to ask name servers from, on a port of the kernel's choice.
+        asking = {one for one in everything if one[0] == "udp" and one[1] in ("0.0.0.0", "*", "::") and one[2] != home.port("SIP")}
+        assert len(asking) <= 4
+        found = everything - asking
         shown, own = {home.port(name) for name in FOR_ALL}, {home.port(name) for name in FOR_THE_MACHINE}
         assert shown | own == {port for _protocol, _host, port in found}, found
         for protocol, host, port in found:
