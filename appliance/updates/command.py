@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -84,81 +84,27 @@ HELP = {
 }
 
 
+# Step → function of appliance/updates/data.py, and whether the tables must be those of this version.
+DATA = {
+    "backup": ("back_up", True), "snapshot": ("snapshot", True), "same-tables": ("has_same_tables", True), "fresh": ("fresh_version", False),
+    "rows-back": ("rows_back", False), "rows-back-always": ("rows_back_always", False), "health": ("health", False), "calls": ("calls_up", False),
+}
+
+
 def _add_data(group: click.Group, rows: Any, machine: Any) -> None:
     """What root's side asks of the home, as the home's user; each prints one line of JSON."""
 
-    @group.group("update-data", hidden=True)
-    def data() -> None:
-        """Steps of an update that belong to the home."""
-
-    def step(name: str, needs_tables: bool = True) -> Callable[[Callable[[Any], Any]], None]:
-        def hang(work: Callable[[Any], Any]) -> None:
-            @data.command(name, help=work.__doc__)
-            def run() -> None:
-                with _answering(), rows() if needs_tables else _bare():
-                    click.echo(json.dumps({"said": work(machine())}))
-
-        return hang
-
-    from appliance.updates import state
-
-    @step("backup")
-    def backup(home: Any) -> Any:
-        """A backup that is proved."""
+    @group.command("update-data", hidden=True)
+    @click.argument("step", type=click.Choice(list(DATA)))
+    def data(step: str) -> None:
+        """One step of an update that belongs to the home."""
         from appliance.updates import data as of_home
+        from appliance.updates import state
 
-        return of_home.back_up(home)
-
-    @step("snapshot")
-    def snapshot(home: Any) -> Any:
-        """The rows right before the restart."""
-        from appliance.updates import data as of_home
-
-        state.spool(home)
-        return of_home.snapshot(home)
-
-    @step("fresh", needs_tables=False)
-    def fresh(home: Any) -> Any:
-        """The next start applies anew."""
-        from appliance.updates import data as of_home
-
-        return of_home.fresh_version(home)
-
-    @step("rows-back", needs_tables=False)
-    def back(home: Any) -> Any:
-        """The rows of before, where the tables differ."""
-        from appliance.updates import data as of_home
-
-        return of_home.rows_back(home)
-
-    @step("rows-back-always", needs_tables=False)
-    def always(home: Any) -> Any:
-        """The rows of before."""
-        from appliance.updates import data as of_home
-
-        return of_home.rows_back(home, even_same=True)
-
-    @step("same-tables")
-    def same(home: Any) -> Any:
-        """Whether the version before reads these rows."""
-        from appliance.updates import data as of_home
-
-        return of_home.has_same_tables(home)
-
-    @step("health", needs_tables=False)
-    def healthy(home: Any) -> Any:
-        """Whether this version is well."""
-        from appliance.updates import data as of_home
-
-        of_home.health(home)
-        return True
-
-    @step("calls", needs_tables=False)
-    def calls(home: Any) -> Any:
-        """How many channels are up."""
-        from appliance.updates import data as of_home
-
-        return of_home.calls_up(home)
+        name, needs_tables = DATA[step]
+        with _answering(), rows() if needs_tables else _bare():
+            state.spool(machine())
+            click.echo(json.dumps({"said": getattr(of_home, name)(machine())}))
 
 
 @contextmanager

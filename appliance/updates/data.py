@@ -187,6 +187,11 @@ def rows_back(machine: Settings, even_same: bool = False) -> bool:
     return True
 
 
+def rows_back_always(machine: Settings) -> bool:
+    """The same where the tables do not differ: somebody wants to be where the update began."""
+    return rows_back(machine, even_same=True)
+
+
 def _file_back(machine: Settings, waiting: Path, aside: Path) -> None:
     """A copy takes the place of the file by one rename; the copy itself stays until all is done."""
     db.engine.dispose()
