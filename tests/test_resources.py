@@ -506,7 +506,7 @@ def test_every_address_asks_for_a_permission_or_is_open_on_purpose(whole_app: Fl
     open_to_all = {"static", "healthz", "addresses.may_call", "login.log_in", "login.check_login", "login.choose_language", "recovery.form", "recovery.ask", "recovery.code",
                    "recordings.listen",  # opened by its signature
                    "provisioning.file"}  # opened by a phone's secret
-    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "backups", "addresses", "jobs", "assistant", "map", "missed_calls", "rating_scores"}
+    known = {resource.permission or resource.word for resource in TABLE.values()} | {"", "revisions", "audit", "now", "reports", "recordings", "backups", "addresses", "about", "updates", "jobs", "assistant", "map", "missed_calls", "rating_scores"}
     for rule in whole_app.url_map.iter_rules():
         view = whole_app.view_functions[rule.endpoint]
         if rule.endpoint in open_to_all:
@@ -520,7 +520,7 @@ def test_every_page_that_is_no_resource_opens_for_carla_and_for_davi_only_what_h
     davi = person(client, "davi.souza", modules=["extensions"])
     shared = {"/", "/password", "/search", "/pending", "/help", "/own"}
     paths = {rule.rule for rule in whole_app.url_map.iter_rules() if "GET" in rule.methods and "<" not in rule.rule}
-    own = {path for path in paths if path.split("/")[1] not in {"static", "api", "login", "recovery", *TABLE}}
+    own = {path for path in paths if path.split("/")[1] not in {"static", "api", "login", "recovery", "_may_call", *TABLE}}
     assert own >= shared | {"/audit", "/revisions"}
     for path in sorted(own):
         assert carla.get(path, follow_redirects=path == "/assistant").status_code == 200, path  # it leads to its first open step

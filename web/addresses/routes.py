@@ -3,6 +3,8 @@
 from flask import Blueprint, abort, jsonify, redirect, render_template, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from pydantic import BaseModel
+from spectree import Response as Answers
 
 from appliance import lanes
 from appliance.address_policy import bans
@@ -15,10 +17,31 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.networks import ALLOW
 from web import crud
+from web.api import Problem, spec
 from web.login import current_user, needs, public
 
 pages = Blueprint("addresses", __name__)
 MAY_CALL = "/_may_call"
+WRONG = {"HTTP_401": Problem, "HTTP_403": Problem}
+
+
+class BanOut(BaseModel):
+    """An address that is blocked: for SIP or for the pages, the first users tried, how many, from when and until when (UTC)."""
+
+    id: int
+    address: str
+    kind: str
+    users: list[str]
+    users_count: int
+    tries: int
+    since: str
+    until: str
+
+
+class BansOut(BaseModel):
+    """Every ban in force."""
+
+    rows: list[BanOut]
 
 
 @pages.get(MAY_CALL)
@@ -90,7 +113,8 @@ def _lift(ban: Ban) -> None:
 
 @pages.get("/api/v1/addresses")
 @needs("addresses")
-def api_list() -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=BansOut, **WRONG), tags=["addresses"], skip_validation=True)
+def addresses_list() -> ResponseReturnValue:
     """Every ban in force, newest first."""
     return jsonify(rows=[_shown(ban) for ban in bans.standing()])
 
@@ -101,7 +125,8 @@ def _shown(ban: Ban) -> dict[str, object]:
 
 @pages.delete("/api/v1/addresses/<int:ban_id>")
 @needs("addresses")
-def api_unblock(ban_id: int) -> ResponseReturnValue:
+@spec.validate(resp=Answers("HTTP_204", HTTP_404=Problem, **WRONG), tags=["addresses"], skip_validation=True)
+def addresses_unblock(ban_id: int) -> ResponseReturnValue:
     """Let an address in again now."""
     _lift(_standing(ban_id))
     return "", 204

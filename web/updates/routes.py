@@ -10,12 +10,15 @@ from flask import Blueprint, jsonify, redirect, render_template, request, sessio
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from pydantic import BaseModel, ConfigDict, Field
+from spectree import Response as Answers
 
 from appliance import changes, settings, version
 from appliance.db import db
 from appliance.errors import Busy, Refused
 from appliance.updates import notes, package, state
 from appliance.updates.words import NotGood, told
+from web.api import Problem, spec
 from web.limits import limiter
 from web.login import current_user, needs
 
@@ -190,9 +193,48 @@ def _note(word: str, after: dict[str, Any]) -> None:
 # ----------------------------------------------------------------------------------------------------------------------------- API
 
 
+class UpdateOut(BaseModel):
+    """An update: where it stands, from and to which version, when, and why it ended as it did."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    step: str
+    version: str
+    here: str = Field(alias="from")
+    at: str
+    ended_at: str
+    restart_at: str
+    progress: int
+    reason: str
+    asked_by: str
+
+
+class UpdatesOut(BaseModel):
+    """This version, the update under way or the last one, and those before."""
+
+    version: str
+    possible: bool
+    update: UpdateOut | None
+    history: list[UpdateOut]
+
+
+class Wanted(BaseModel):
+    """What to do: start, stick, cancel or return; restart now, when it is free, or at HH:MM."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    do_: str = Field("", alias="do")
+    restart: str = "now"
+
+
+class AskedFor(BaseModel):
+    """It was asked for."""
+
+    asked: bool
+
+
 @pages.get("/api/v1/updates")
 @needs("updates")
-def api_show() -> ResponseReturnValue:
+@spec.validate(resp=Answers(HTTP_200=UpdatesOut, HTTP_401=Problem, HTTP_403=Problem), tags=["updates"], skip_validation=True)
+def updates_show() -> ResponseReturnValue:
     """The version, the update under way or the last one, and those before."""
     now = state.current()
     return jsonify(version=version.number(), possible=state.is_possible(), update=_shown(now) if now else None, history=[_shown(one) for one in state.history()])
@@ -206,7 +248,8 @@ def _shown(one: state.State) -> dict[str, Any]:
 @pages.post("/api/v1/updates")
 @limiter.limit("20 per hour")
 @needs("updates")
-def api_ask() -> ResponseReturnValue:
+@spec.validate(json=Wanted, resp=Answers(HTTP_202=AskedFor, HTTP_401=Problem, HTTP_403=Problem, HTTP_422=Problem), tags=["updates"], skip_validation=True)
+def updates_ask() -> ResponseReturnValue:
     """The same as the page: {"do": start, stick, cancel or return, "restart": now, free or HH:MM}."""
     body = request.get_json(silent=True)
     body = body if isinstance(body, dict) else {}
