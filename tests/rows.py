@@ -83,4 +83,5 @@ def first_start_rows() -> None:
         street="", house_number="", complement="", city="", state="", country="", wrong_passwords=0,
     ))
     db.session.execute(delete(changes.Change))
+    db.session.execute(delete(lanes.Outgoing))
     db.session.commit()

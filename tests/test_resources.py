@@ -128,7 +128,7 @@ EXAMPLES = {
     "cost_centres": Example({"name": "Loja", "description": "Balcão"}, {"description": "Caixa"}, ("name", "")),
     "company": Example({}, {"cnpj": "11.222.333/0001-81", "area_code": "48"}, ("cnpj", "11.222.333/0001-82")),
     "sip": Example({}, {"nat": True, "external_ip": "200.1.2.3"}, ("external_ip", "200.1.2.300")),
-    "certificate": Example({}, {"domain": "pabx.padaria.example"}, ("source", "paper")),
+    "certificate": Example({}, {"domain": "pabx.padaria.example"}, ("domain", "sem ponto")),
     "backup_policy": Example({}, {"kind": "disk", "address": "/srv/backup"}, ("keep_count", 0)),
     "modules": Example({}, {"khomp": False}, ("ivr", "talvez")),
     "recording_policy": Example({}, {"retention_days": 90}, ("quota_gb", 0)),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import stat
 import subprocess
@@ -484,11 +485,14 @@ def processes_files(name):
 
 def test_every_file_of_the_home_is_for_its_owner_only(secrets_everywhere):
     machine = settings.load()
-    for path in [machine.home, *machine.home.rglob("*")]:
-        if path.is_symlink() or path.is_socket() or path.is_fifo():
+    # os.walk, because it passes over what goes while it looks: the trial Asterisk has folders that come and go.
+    for path in [Path(folder) / name for folder, folders, files in os.walk(machine.home) for name in (".", *folders, *files)]:
+        if not path.exists() or path.is_symlink() or path.is_socket() or path.is_fifo():
             continue
         mode = stat.S_IMODE(path.lstat().st_mode)
-        assert (path.is_dir() and mode & 0o077 == 0) or (path.is_file() and mode & 0o077 == 0), f"{path} {mode:o}"
+        # Asterisk gives the text of a voice message the mode 666 itself; the folders around it let nobody else in.
+        is_asterisks = path.is_file() and machine.asterisk / "spool" in path.parents
+        assert is_asterisks or ((path.is_dir() or path.is_file()) and mode & 0o077 == 0), f"{path} {mode:o}"
     for path in [path for path in machine.secrets.rglob("*") if path.is_file()]:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 

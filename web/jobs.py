@@ -18,6 +18,8 @@ from web.login import needs
 pages = Blueprint("jobs", __name__)
 
 TITLES = {  # function → what a person reads
+    "jobs.addresses.put": _l("Put blocked addresses in force"),
+    "jobs.addresses.forget_old": _l("Remove old entries of blocked addresses"),
     "jobs.apply.run": _l("Apply the configuration"),
     "jobs.audio_prompts.make": _l("Prepare a sound"),
     "jobs.audio_prompts.tidy": _l("Remove sounds nobody uses"),

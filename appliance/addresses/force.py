@@ -67,7 +67,7 @@ def acl_text(several: Iterable[Network]) -> str:
 
 def _tell_asterisk(machine: Settings, text: str) -> None:
     """Write the file and have a running Asterisk read it, also when an earlier reload did not come to its end."""
-    file, told = machine.asterisk / "closed.acl.conf", machine.run / "acl.told"
+    file, told = machine.asterisk / "closed.acl.conf", machine.asterisk / "closed.acl.told"
     digest = hashlib.sha256(text.encode()).hexdigest()
     is_new = closed.write(file, text)
     if not is_new and told.exists() and told.read_text() == digest:
