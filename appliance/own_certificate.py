@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from appliance import networks
+
 AUTHORITY_DAYS = 3650
 VALID_DAYS = 397   # browsers refuse longer ones
 RENEW_DAYS = 30
@@ -30,7 +32,6 @@ FOLDER, FILE = "https", "https.pem"  # key and certificates in one file, so that
 AUTHORITY = "authority.pem"
 OWNER = "Bentevi"
 EVERYWHERE = ("0.0.0.0", "::")
-PRIVATE = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10"]
 LOCAL = ["localhost", "local", "lan", "home.arpa", "internal"]
 
 
@@ -172,10 +173,10 @@ def may_vouch(authority: x509.Certificate, names: list[str]) -> bool:
     """Whether each name lies within what the authority was made for."""
     permitted = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     domains = [one.value for one in permitted if isinstance(one, x509.DNSName)]
-    networks = [one.value for one in permitted if isinstance(one, x509.IPAddress)]
+    ranges = [one.value for one in permitted if isinstance(one, x509.IPAddress)]
     for name in _general(names):
         if isinstance(name, x509.IPAddress):
-            if not any(_holds(network, name.value) for network in networks):
+            if not any(_holds(network, name.value) for network in ranges):
                 return False
         elif not any(name.value == domain or name.value.endswith(f".{domain}") for domain in domains):
             return False
@@ -187,11 +188,10 @@ def _holds(network: Any, address: Any) -> bool:
 
 
 def _made_authority(key: ec.EllipticCurvePrivateKey, names: list[str]) -> x509.Certificate:
-    networks = [ipaddress.ip_network(text) for text in PRIVATE]
     own = _general(names)
-    outside = [ipaddress.ip_network(one.value) for one in own if isinstance(one, x509.IPAddress) and not any(one.value in network for network in networks)]
+    outside = [ipaddress.ip_network(one.value) for one in own if isinstance(one, x509.IPAddress) and not any(one.value in network for network in networks.LOCAL)]
     domains = list(dict.fromkeys([*LOCAL, *(one.value for one in own if isinstance(one, x509.DNSName))]))
-    permitted = [*map(x509.DNSName, domains), *map(x509.IPAddress, [*networks, *outside])]
+    permitted = [*map(x509.DNSName, domains), *map(x509.IPAddress, [*networks.LOCAL, *outside])]
     # Each authority has a name of its own: browsers mix up two of one name.
     name = _named(f"{OWNER} {socket.gethostname()[:30]} {_now():%Y-%m-%d} {x509.random_serial_number() % 10**6:06d}")
     return (
