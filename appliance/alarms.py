@@ -19,7 +19,7 @@ MESSAGES = {  # code → what a person reads and what to do; %(…)s come from t
     "records_gap": N_("Call records may be missing: Asterisk counted %(counted)s, %(stored)s are stored. Keep the log folder and call support."),
     "recordings_quota": N_("Recordings fill their space (%(used)s of %(quota)s GB): the oldest are removed."),
     "recordings_paused": N_("Calls are not recorded: the disk has only %(free)s GB left. Free some space; recording begins again by itself."),
-    "sip_port": N_("The SIP port %(port)s (UDP) is not the exchange's: %(program)s has it. No phone can register. Stop that program or set BENTEVI_SIP_PORT, "
+    "sip_port": N_("The SIP port %(port)s (UDP) is not the exchange's: %(program)s has it. No phone can register. Stop that program or choose another port on the page SIP, "
                    "then start the exchange again."),
     "disk_full": N_("The disk is %(percent)s %% full (%(free)s GB free). Lower days or room in the recording policy, or remove what is not needed."),
     "backup_failed": N_("The backup failed: %(reason)s It is tried again; see the page Backups."),

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
@@ -17,6 +16,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from appliance import changes, config_files, lanes, live, paths, settings, snapshots, sounds
 from appliance import db as ground
 from appliance import resource as resources
+from appliance.addresses import force
 from appliance.company import protocol
 from appliance.company.model import Company
 from appliance.db import db
@@ -24,6 +24,7 @@ from appliance.errors import Busy, Refused
 from appliance.extensions import config as extensions
 from appliance.queues import members
 from appliance.revisions.model import DONE, FAILED, QUEUED, RUNNING, Attempt, Revision, newest, newest_number, proved_number
+from appliance.sip import config as sip
 from appliance.telephony import canary, points, revision, runtime, store, system_files
 from appliance.telephony.difference import FileDifference, difference
 from appliance.telephony.findings import MESSAGES, N_, Finding, finding
@@ -130,6 +131,7 @@ def _apply(attempt: Attempt) -> None:
     points.reached("commit.after")
     live.announce(apply=attempt.id)
     _put_members()
+    _put_ports()
     restart()
     revision.prune(settings.load(), KEPT_REVISIONS)
 
@@ -148,6 +150,14 @@ def _put_members() -> None:
         members.sync()
     except Busy as why:
         log.info("members of queues wait for Asterisk: %s", why)
+
+
+def _put_ports() -> None:
+    """The firewall knows other ports before Asterisk starts with them."""
+    try:
+        force.put()
+    except Busy as why:
+        log.info("the firewall hears of the ports a minute later: %s", why)
 
 
 def _failed(attempt: Attempt, findings: list[Finding]) -> None:
@@ -202,11 +212,11 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
     previous = store.files_of(settings.load(), newest_number()) if may_splice else None
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
-    rows, looped = snapshots.take(), _loops()
+    rows, looped, used = snapshots.take(), _loops(), sip.current().ports()
     trial = test_call() if set(touched) & CALLS_PASS else None
     db.session.rollback()
     names = [path.removeprefix("bentevi/") for path in generated if path.startswith("bentevi/")]
-    files = system_files.system_files(settings.load(), secrets(), names) | generated
+    files = system_files.system_files(settings.load(), secrets(), names, used) | generated
     if steps:
         steps.end("render")
     beside = {"rows.json": json.dumps(rows, ensure_ascii=False, sort_keys=True), MADE_BY: program_digest()}
@@ -309,12 +319,7 @@ def waiting_restart() -> list[str]:
 
 def calls_up() -> int:
     """Calls in progress, 0 when Asterisk is down."""
-    try:
-        answer = runtime.command(runtime.control(settings.load()), "core show channels count")
-    except Busy:
-        return 0
-    match = re.search(r"(\d+) active call", answer)
-    return int(match[1]) if match else 0
+    return runtime.calls_up(runtime.control(settings.load()))
 
 
 def restart(confirmed: bool = False) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, Text, event, make_url
 from sqlalchemy.engine import Connection, Dialect
@@ -22,8 +21,6 @@ from sqlalchemy.types import TypeDecorator
 from appliance import settings
 from appliance.errors import Busy
 from appliance.settings import Settings
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Base(DeclarativeBase):
@@ -44,7 +41,6 @@ class Base(DeclarativeBase):
 Large = BigInteger().with_variant(Integer, "sqlite")  # sizes and places in files; SQLite's own integers have 64 bits anyway
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(db=db, directory=str(MIGRATIONS), render_as_batch=True, compare_type=True)
 
 
 # What a unit of work raises when the database is locked, full or away (see `trouble`). After it a rollback, and another try is worth while.
@@ -81,7 +77,6 @@ def connect(app: Flask, database_url: str = "", schema: str = "") -> None:
     options = _postgresql_options(schema) if url.get_backend_name() == "postgresql" else {}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"hide_parameters": True}  # an error told in a log must not tell what rows hold
     db.init_app(app)
-    migrate.init_app(app)
     if not database_url:
         with app.app_context():
             _stay_at_home(db.engine, machine, mark)
@@ -99,13 +94,15 @@ class Moved(Busy):
     """This home has another database since the process began: nothing may be read or written in the old one any more."""
 
 
-_serving = 0  # the process that ends by itself when the database was moved, because somebody starts it again
+_serving = _told = 0  # the process that was moved away from, and the one to end then, because somebody starts it again
 
 
-def serve() -> None:
-    """For processes that are supervised: begin anew, on the new database, when the home was moved to another."""
-    global _serving
+def serve(told: int = 0) -> None:
+    """For processes that are supervised: begin anew, on the new database, when the home was moved to another. `told`: the pid of a parent to end
+    instead of this process, which would only fork another that knows the old one."""
+    global _serving, _told
     _serving = os.getpid()
+    _told = told or _serving
 
 
 def _stay_at_home(engine: Engine, machine: Settings, mark: tuple[int, ...]) -> None:
@@ -124,7 +121,7 @@ def _stay_at_home(engine: Engine, machine: Settings, mark: tuple[int, ...]) -> N
             known[0] = mark
             return
         if _serving == os.getpid():
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(_told, signal.SIGTERM)
         raise Moved(MOVED)
 
     event.listen(engine, "begin", look)

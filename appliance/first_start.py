@@ -2,15 +2,13 @@
 
 import os
 
-from flask_migrate import upgrade
-
-from appliance import applying, changes, own_certificate, prompts, settings, tune, version
+from appliance import applying, changes, own_certificate, prompts, schema, settings, tune, version
 from appliance import db as ground
 from appliance.addresses import force
 from appliance.backups import restore
-from appliance.certificates import acme, keep
+from appliance.certificates import keep
 from appliance.database import move
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from appliance.extension_classes import model as classes
 from appliance.resource import Resource
 from appliance.resources import RESOURCES
@@ -26,11 +24,11 @@ def prepare() -> None:
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     own_certificate.ensure(machine.secrets, machine.bind)
-    acme.folder(machine.home).mkdir(parents=True, exist_ok=True)
+    own_certificate.acme_folder(machine.home).mkdir(parents=True, exist_ok=True)
     move.finish(machine)
     prompts.install(machine)
     tune.install(machine)
-    upgrade(directory=str(MIGRATIONS))
+    schema.upgrade()
     changes.actor.set(changes.Actor(name="bentevi"))
     for resource in RESOURCES:
         if resource.single:

@@ -17,11 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from appliance import supervisor, units
+from appliance import ports, supervisor, units
 from appliance.errors import Refused
 from appliance.processes import PROCESSES, Process, processes, reachable
 from appliance.settings import CHECKOUT, Settings
-from appliance.telephony.ports import listener
 
 SOCKET_PATH_BYTES = 107  # of a unix socket's name, see unix(7)
 UP_SECONDS = 90
@@ -146,13 +145,14 @@ def prepare_home(settings: Settings) -> None:
 
 def check_ports(settings: Settings) -> None:
     """Refuse when somebody else has one of our ports. Ours are free here: nothing of this home runs."""
-    ports = [
+    sip = ports.in_force(settings).sip
+    wanted = [
         ("BENTEVI_HTTP_PORT", settings.bind, settings.http_port, socket.SOCK_STREAM),
         ("BENTEVI_HTTPS_PORT", settings.bind, settings.https_port, socket.SOCK_STREAM),
-        ("BENTEVI_SIP_PORT", settings.bind, settings.sip_port, socket.SOCK_DGRAM),
+        ("BENTEVI_SIP_PORT" if sip == settings.sip_port else "SIP port", settings.bind, sip, socket.SOCK_DGRAM),
         ("BENTEVI_AMI_PORT", "127.0.0.1", settings.ami_port, socket.SOCK_STREAM),
     ]
-    taken = [taken_port(*port) for port in ports]
+    taken = [taken_port(*port) for port in wanted]
     if any(taken):
         raise Refused("\n".join(dict.fromkeys(line for line in taken if line)))
 
@@ -176,7 +176,7 @@ def taken_port(variable: str, bind: str, port: int, kind: int) -> str:
 
 def owner(port: int, kind: int) -> str:
     """' (by nginx, pid 123)' if the system tells us."""
-    program, pid = listener(port, kind)
+    program, pid = ports.listener(port, kind)
     return f" (by {program}, pid {pid})" if program else ""
 
 

@@ -235,3 +235,8 @@ def _dated(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKe
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def acme_folder(home: Path) -> Path:
+    """Where nginx looks for what an issuer asks (RFC 8555): HOME/acme/.well-known/acme-challenge."""
+    return home / "acme" / ".well-known" / "acme-challenge"

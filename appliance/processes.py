@@ -22,7 +22,7 @@ from pathlib import Path
 import jinja2
 import redis
 
-from appliance import own_certificate
+from appliance import own_certificate, ports
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import agi, runtime
@@ -55,6 +55,7 @@ def redis_command(settings: Settings) -> list[str]:
 
 def asterisk_command(settings: Settings) -> list[str]:
     """Asterisk in the foreground, on the revision in force."""
+    ports.note_start(settings)
     return runtime.asterisk_argv("-f", "-C", str(settings.asterisk / "etc" / "asterisk.conf"))
 
 
@@ -65,7 +66,7 @@ def proving_command(settings: Settings) -> list[str]:
 
 def web_command(settings: Settings) -> list[str]:
     """Pages and API behind nginx. Threads, because requests wait for rows and for Redis, not for the processor."""
-    return [sys.executable, "-m", "gunicorn", "web.app:create_app()", "--chdir", str(CHECKOUT),
+    return [sys.executable, "-m", "gunicorn", "web.app:create_app()", "--chdir", str(CHECKOUT), "--config", "python:web.serving",
             "--bind", f"unix:{settings.run / 'web.sock'}", "--umask", "0o077", "--no-control-socket",
             "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "5"]  # fmt: skip
 

@@ -19,6 +19,7 @@ TIMETABLE = [
     Timed("jobs.company.put_least", "telephony", every_seconds=60),
     Timed("jobs.voicemail_boxes.look", "default", every_seconds=60),
     Timed("jobs.addresses.put", "telephony", every_seconds=60),           # bans end
+    Timed("jobs.desk_phones.tell_of_port", "telephony", every_seconds=60),
     Timed("jobs.khomp_boards.read", "telephony", every_seconds=300),
     Timed("jobs.recordings.guard", "telephony", every_seconds=60),
     Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),

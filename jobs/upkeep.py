@@ -2,9 +2,8 @@
 
 import shutil
 
-from appliance import alarms, changes, settings
+from appliance import alarms, changes, ports, settings
 from appliance.db import db
-from appliance.telephony import ports
 
 NEARLY_FULL = 90  # per cent
 

@@ -8,13 +8,12 @@ import shutil
 import sys
 from typing import Any
 
-from alembic.script import ScriptDirectory
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, text
 
+from appliance import schema
 from appliance.app import bare_app
 from appliance.database import copy
-from appliance.db import MIGRATIONS, Base, db
+from appliance.db import Base, db
 from appliance.settings import load
 from tests.filled import ROWS, fill
 
@@ -77,19 +76,19 @@ def counts(table: Any) -> bool:
 
 
 def steps() -> None:
-    upgrade(directory=str(MIGRATIONS))
+    schema.upgrade()
     tables = filled()
     first = before = held()
     assert set(first) == {table.name for table in tables} and all(len(rows) == ROWS for rows in first.values())
-    revisions = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    revisions = [step.revision for step in schema.steps().walk_revisions()]
     for revision in revisions[:-1]:
-        downgrade(directory=str(MIGRATIONS), revision="-1")
+        schema.downgrade("-1")
         after = held()
         same(before, after, f"down from {revision}")
         before = after
     oldest = before
     for revision in reversed(revisions[:-1]):
-        upgrade(directory=str(MIGRATIONS), revision="+1")
+        schema.upgrade("+1")
         after = held()
         same(before, after, f"up to {revision}")
         before = after
@@ -106,14 +105,14 @@ def steps() -> None:
 
 def anew(name: str) -> None:
     folder = load().home / "migrations"
-    shutil.copytree(MIGRATIONS, folder)
-    upgrade(directory=str(folder))
+    shutil.copytree(schema.MIGRATIONS, folder)
+    schema.upgrade(folder=folder)
     tables = filled()
     with db.engine.begin() as connection:
         before = {table.name: copy.content(connection, table) for table in tables}
-    head = ScriptDirectory(str(folder)).get_current_head()
+    head = schema.steps(folder).get_current_head()
     (folder / "versions" / "9999_anew.py").write_text(ANEW.format(head=head, table=name))
-    upgrade(directory=str(folder))
+    schema.upgrade(folder=folder)
     with db.engine.begin() as connection:
         for table in tables:
             assert copy.content(connection, table) == before[table.name], table.name

@@ -27,11 +27,10 @@ TEMPLATE = "bentevi_template"
 START_SECONDS = 30
 LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
 PREPARE = """
-from flask_migrate import upgrade
+from appliance.schema import upgrade
 from appliance import app
-from appliance.db import MIGRATIONS
 with app.bare_app().app_context():
-    upgrade(directory=str(MIGRATIONS))
+    upgrade()
 """
 
 

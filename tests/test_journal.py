@@ -21,12 +21,12 @@ from tests.conftest import IS_POSTGRESQL
 from tests.written import Template, Writer
 
 PREPARE = """
-from flask_migrate import upgrade
+from appliance.schema import upgrade
 from appliance import app
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from appliance.resource import TABLE
 with app.bare_app().app_context():
-    upgrade(directory=str(MIGRATIONS))
+    upgrade()
     TABLE["company"].create({})
     db.session.commit()
 """

@@ -14,11 +14,10 @@ PROGRAM = """
     import sys
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-    from flask_migrate import downgrade, upgrade
+    from appliance.schema import downgrade, steps, upgrade
     from sqlalchemy import inspect, select, text
     from appliance import app, sitefile
-    from appliance.db import MIGRATIONS, Base, db, migrate
+    from appliance.db import Base, db
     from appliance.resource import TABLE
     from pathlib import Path
     from appliance.users import token
@@ -44,12 +43,12 @@ PROGRAM = """
 
     app = app.bare_app()
     with app.app_context():
-        upgrade(directory=str(MIGRATIONS))
+        upgrade()
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             differences = compare_metadata(context, Base.metadata)
             assert not differences, differences
-            script = ScriptDirectory(str(MIGRATIONS))
+            script = steps()
             assert len(script.get_heads()) == 1, "two heads"
             steps = len(list(script.walk_revisions()))
         for resource in TABLE.values():
@@ -61,22 +60,22 @@ PROGRAM = """
         before = sitefile.dump()
         db.session.remove()
         if steps > 1:  # down to the oldest release and up again: every row is still there
-            downgrade(directory=str(MIGRATIONS), revision=script.get_base())
-            upgrade(directory=str(MIGRATIONS))
+            downgrade(script.get_base())
+            upgrade()
             for word in ("recording_policy", "feature_codes", "email", "backup_policy", "certificate", "modules", "address_policy"):
                 TABLE[word].create({})
             db.session.commit()
             assert sitefile.dump() == before
             db.session.remove()
-        upgrade(directory=str(MIGRATIONS))
+        upgrade()
         assert sitefile.dump() == before, "up again is nothing"
         row = TABLE["extensions"].find("1000")
         sealed = db.session.execute(text("SELECT password FROM extensions WHERE id = :id"), {"id": row.id}).scalar_one()
         assert row.password == "Troque-1000-isto" and "Troque" not in sealed
         db.session.remove()
-        downgrade(directory=str(MIGRATIONS), revision="base")
+        downgrade("base")
         assert set(inspect(db.engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
-        upgrade(directory=str(MIGRATIONS))
+        upgrade()
         for resource in TABLE.values():
             if resource.single:
                 resource.create({})

@@ -111,7 +111,6 @@ class RowId(IntegerConverter):
 def create_app() -> Flask:
     """Everything a browser and the API see."""
     app = ground.bare_app(_language)
-    db.serve()
     app.secret_key = db.secret_file(settings.load().secrets / "web_key", lambda: secrets.token_urlsafe(48))
     app.config.update(
         SESSION_COOKIE_SECURE=False, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, MAX_CONTENT_LENGTH=64 * 2**20,

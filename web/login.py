@@ -154,7 +154,7 @@ def check_login() -> ResponseReturnValue:
     if user.is_locked() if user else strangers.is_locked(login):
         logins.refused(request.remote_addr or "", login)
         return _refused(login, _("Too many wrong passwords. Try again in 15 minutes."))
-    right = passwords.fits(text, user.password if user else passwords.NOBODY) and user is not None and user.active
+    right = passwords.fits(text, user.password if user else passwords.nobody()) and user is not None and user.active
     if user:
         user.password_was(right)
         db.session.commit()

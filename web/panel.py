@@ -15,7 +15,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from sqlalchemy import select
 
-from appliance import alarms, khomp_channels, live, settings
+from appliance import alarms, khomp_channels, live, ports, settings
 from appliance import changes as changes_
 from appliance.alarms import MESSAGES
 from appliance.db import db
@@ -220,8 +220,8 @@ def holds(picture: live.Picture) -> dict[str, bool]:
 def trunks(picture: live.Picture, known: Names) -> list[Item]:
     """Every trunk with its state, its calls against the limit, and what to check when it is down (TRK-06)."""
     legs = [leg for call in picture.rows("calls").values() for leg in call["legs"]]
-    machine = settings.load()
-    ports = {"sip_port": machine.sip_port, "rtp_start": machine.rtp_start, "rtp_end": machine.rtp_end}
+    used = ports.listening(settings.load())
+    told = {"sip_port": used.sip, "rtp_start": used.rtp_start, "rtp_end": used.rtp_end}
     found = []
     for trunk in known.trunks:
         if trunk["protocol"] == KHOMP:
@@ -229,7 +229,7 @@ def trunks(picture: live.Picture, known: Names) -> list[Item]:
             continue
         row = picture.rows("trunks").get(trunk["endpoint"], {})
         here = picture.rows("extensions").get(trunk["endpoint"], {}) if trunk["authentication"] == RECEIVES else {}
-        facts = trunk | ports | {
+        facts = trunk | told | {
             "status": trunk_status(picture, trunk, row, here), "calls": sum(leg["endpoint"] == trunk["endpoint"] for leg in legs),
             "used": sum(leg["trunk_place"] == trunk["id"] for leg in legs), "since": _instant(row or here),
             "code": row.get("code", 0), "resolves": row.get("resolves", True), "registration": row.get("registration", ""),

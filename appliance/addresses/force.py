@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterable
 
-from appliance import closed, live, networks, settings
+from appliance import closed, live, networks, ports, settings
 from appliance import db as ground
 from appliance.address_policy import bans
 from appliance.address_rules import model as rules
@@ -42,10 +42,18 @@ def put() -> None:
         wanted = decided()
         db.session.rollback()
         is_new = closed.write(closed.file(), closed.text_of(wanted))
-        closed.write(closed.file().with_name("ports"), f"sip {machine.sip_port}\nvoice {machine.rtp_start}-{machine.rtp_end}\n")
+        closed.write(closed.file().with_name("ports"), _ports(machine))
         _tell_asterisk(machine, acl_text([*wanted[WHOLE], *wanted[SIP]]))
     if is_new:
         live.announce(addresses=1)
+
+
+def _ports(machine: Settings) -> str:
+    """Those Asterisk listens on, those it will from its next start, and the voice ports of calls that began before a change."""
+    control = runtime.control(machine)
+    if runtime.is_running(control) and not runtime.calls_up(control):
+        ports.note_quiet(machine)
+    return "".join(dict.fromkeys((ports.started(machine).lines() + ports.in_force(machine).lines()).splitlines(keepends=True)))
 
 
 def decided() -> dict[str, list[Network]]:

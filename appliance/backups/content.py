@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
 from flask_babel import gettext as _
 
 from appliance import db as ground
-from appliance import version
+from appliance import schema, version
 from appliance.backups import rows
 from appliance.database import copy
 from appliance.database.copy import Content
@@ -76,7 +75,7 @@ def stage(machine: Settings, backup_id: int, revision: int, told: Say) -> Manife
     try:
         with db.engine.execution_options(read_only=True).connect() as connection, _private(machine.home / ROWS) as out:
             ends = sum(copy.count(connection, table) for table in copy.tables())
-            found.heads, found.database = list(MigrationContext.configure(connection).get_current_heads()), connection.dialect.name
+            found.heads, found.database = schema.held(connection), connection.dialect.name
             found.tables = held(rows.dump(connection, out, _counted(told, ends)))
         _copy_asterisks_own(machine)
         found.folders = [name for name in FOLDERS if (machine.home / name).is_dir()]

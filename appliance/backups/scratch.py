@@ -8,17 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection, make_url
 
+from appliance import schema
 from appliance.app import bare_app
 from appliance.backups import rows
 from appliance.database import move, target
 from appliance.database.copy import Content
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from appliance.errors import Refused
 
 SCHEMA = "bentevi_restored"
@@ -51,8 +50,7 @@ def in_schema(url: URL) -> Flask:
 
 def known_heads(heads: list[str]) -> None:
     """Raises Refused when the backup was made by a newer version than this one."""
-    script = ScriptDirectory(str(MIGRATIONS))
-    known = {found.revision for found in script.walk_revisions()}
+    known = {found.revision for found in schema.steps().walk_revisions()}
     if not heads or not set(heads) <= known:
         raise Refused(f"this backup was made by a newer version (tables {', '.join(heads) or 'unknown'}). Bring this machine to that version first.")
 
@@ -65,11 +63,11 @@ def fill(app: Flask, stream: IO[bytes], heads: list[str], told: Told) -> dict[st
     known_heads(heads)
     with app.app_context():
         for head in heads:
-            upgrade(directory=str(MIGRATIONS), revision=head)
+            schema.upgrade(head)
         with move.filling(db.engine) as connection:
             found = rows.load(stream, connection, told)
-        if set(heads) != set(ScriptDirectory(str(MIGRATIONS)).get_heads()):
-            upgrade(directory=str(MIGRATIONS))
+        if set(heads) != schema.newest():
+            schema.upgrade()
         move.settle(db.engine)
     return found
 

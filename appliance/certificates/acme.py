@@ -25,11 +25,6 @@ AGENT = "bentevi"
 Order = messages.OrderResource
 
 
-def folder(home: Path) -> Path:
-    """Where nginx looks for answers: HOME/acme/.well-known/acme-challenge."""
-    return home / "acme" / ".well-known" / "acme-challenge"
-
-
 def fetch(machine: Settings, domain: str, email: str, directory: str) -> bytes:
     """Key, certificate and chain for the domain, PEM. Raises Busy or Refused with what the issuer said."""
     try:
@@ -40,7 +35,7 @@ def fetch(machine: Settings, domain: str, email: str, directory: str) -> bytes:
         key = ec.generate_private_key(ec.SECP256R1())
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         order = issuer.new_order(crypto_util.make_csr(private, [domain]))
-        answered = _answer(issuer, order, account, folder(machine.home))
+        answered = _answer(issuer, order, account, own_certificate.acme_folder(machine.home))
         try:
             done = issuer.poll_and_finalize(order, datetime.datetime.now() + datetime.timedelta(seconds=SECONDS))  # noqa: DTZ005  the library counts so
         finally:

@@ -61,21 +61,16 @@ def add_to(bentevi: click.Group, rows: Rows, tell: Tell) -> None:
     @database.command("upgrade")
     def upgrade_() -> None:
         """Bring the tables to what this version needs (`up` does it by itself)."""
-        from flask_migrate import upgrade
-
-        from appliance.db import MIGRATIONS
+        from appliance import schema
 
         with rows():
-            upgrade(directory=str(MIGRATIONS))
+            schema.upgrade()
 
     @database.command("revision")
     @click.argument("message")
     def revision(message: str) -> None:
         """For developers: write a migration from what the models and this home's tables differ in."""
-        from flask_migrate import migrate
-
-        from appliance.db import MIGRATIONS
+        from appliance import schema
 
         with rows():
-            number = len(list((MIGRATIONS / "versions").glob("[0-9]*.py"))) + 1
-            migrate(directory=str(MIGRATIONS), message=message, rev_id=f"{number:04}")
+            schema.write(message)

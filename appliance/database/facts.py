@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 
+from appliance import schema
 from appliance.database import target
 from appliance.db import db, read_only
 
@@ -21,6 +21,6 @@ def facts() -> dict[str, Any]:
         version = connection.scalar(select(func.sqlite_version()))
         size = (connection.scalar(text("PRAGMA page_count")) or 0) * (connection.scalar(text("PRAGMA page_size")) or 0)
     found = {"kind": connection.dialect.name, "place": target.shown(db.engine.url), "version": version,
-             "tables": ", ".join(MigrationContext.configure(connection).get_current_heads()), "bytes": int(size or 0)}  # fmt: skip
+             "tables": ", ".join(schema.held(connection)), "bytes": int(size or 0)}  # fmt: skip
     db.session.rollback()
     return found

@@ -21,18 +21,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from flask_migrate import upgrade
 from sqlalchemy import Table, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import OperationalError
 
-from appliance import front_door, supervisor
+from appliance import front_door, schema, supervisor
 from appliance import settings as machine_settings
 from appliance.app import bare_app
 from appliance.database import copy, target
-from appliance.db import LOCKED, MIGRATIONS, db, trouble
+from appliance.db import LOCKED, db, trouble
 from appliance.errors import Busy, Refused
 from appliance.processes import processes
 from appliance.settings import Settings
@@ -97,8 +94,7 @@ def move(words: str, say: Say) -> Report:
 def _is_ready() -> None:
     """The old database has today's tables and no others: nothing would be left behind."""
     with db.engine.execution_options(read_only=True).connect() as connection:
-        heads = set(ScriptDirectory(str(MIGRATIONS)).get_heads())
-        if set(MigrationContext.configure(connection).get_current_heads()) != heads:
+        if set(schema.held(connection)) != schema.newest():
             raise Refused("this home's tables are of another version: run `bentevi database upgrade` first")
 
 
@@ -113,7 +109,7 @@ def _prepare(machine: Settings, url: URL, say: Say) -> None:
                         "source": str(source.database) if source.get_backend_name() == "sqlite" else ""})  # fmt: skip
         with db.engine.begin() as connection:
             target.claim(connection, url, token, known)
-        upgrade(directory=str(MIGRATIONS))
+        schema.upgrade()
         db.engine.dispose()
 
 

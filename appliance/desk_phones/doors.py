@@ -21,7 +21,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from appliance import changes, live
+from appliance import changes, live, ports, settings
 from appliance import db as ground
 from appliance.db import db, digest
 from appliance.desk_phones import models
@@ -197,6 +197,7 @@ def _noted(visit: Visit, row: DeskPhoneKey, number: str) -> str:
             row.key, row.paired_at = secrets.token_urlsafe(SECRET_BYTES), now
             row.key_digest = digest(row.key)
     row.fetched_at, row.fetched_from, row.fetched_agent, row.number = now, visit.source[:60], visit.agent[:160], number
+    row.port = ports.listening(settings.load()).sip
     return row.key or ""
 
 

@@ -20,7 +20,7 @@ from flask_babel import gettext as _
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import select
 
-from appliance import settings
+from appliance import ports, settings
 from appliance.company.model import Company
 from appliance.db import db
 from appliance.desk_phones import models
@@ -100,7 +100,7 @@ def configuration(phone: DeskPhone, extension: Extension, key: str, place: Place
     company = db.session.get(Company, SINGLE_ID)
     language = company.language if company else "pt_BR"
     values: dict[str, Any] = {
-        "phone": phone, "mac": phone.mac.replace(":", ""), "extension": extension, "server": place.server, "port": settings.load().sip_port,
+        "phone": phone, "mac": phone.mac.replace(":", ""), "extension": extension, "server": place.server, "port": ports.listening(settings.load()).sip,
         "path": f"{place.host}/provisioning/{phone.brand}/{key}", "is_secure": place.is_secure, "voicemail": codes.voicemail,
         "pickup": codes.directed_pickup, "has_phonebook": known.has_phonebook, "phonebook_minutes": PHONEBOOK_MINUTES, "check_hours": CHECK_HOURS,
         "offset_hours": offset_hours(company.timezone if company else "America/Sao_Paulo"), "escene_zones": ESCENE_ZONES,

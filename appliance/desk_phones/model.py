@@ -129,7 +129,7 @@ class DeskPhoneKey(Base):
 
     pairing_digest  of the one-time secret a person was shown; it and the window end with the first fetch (and a short grace)
     key             the secret of this very phone, in the address its own file tells it; `key_digest` finds it
-    number          the extension the newest served file was of: where the phone is registered until it fetches the next
+    number, port    the extension the newest served file was of, and its SIP port: where the phone is registered until it fetches the next
     """
 
     __tablename__ = "desk_phone_keys"
@@ -146,6 +146,7 @@ class DeskPhoneKey(Base):
     fetched_agent: Mapped[str] = mapped_column(String(160), default="")
     phonebook_at: Mapped[datetime | None] = mapped_column(Instant())
     number: Mapped[str] = mapped_column(String(10), default="")
+    port: Mapped[int | None] = mapped_column()
 
 
 resource = Resource(

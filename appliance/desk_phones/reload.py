@@ -3,11 +3,11 @@
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from appliance import changes, live, settings
+from appliance import changes, live, ports, settings
 from appliance.db import db
 from appliance.desk_phones import models
 from appliance.desk_phones.doors import refuse_off
-from appliance.desk_phones.model import DeskPhone, key_of, resource
+from appliance.desk_phones.model import DeskPhone, DeskPhoneKey, key_of, resource
 from appliance.errors import Busy, Refused
 from appliance.telephony import ami
 
@@ -41,6 +41,17 @@ def tell_all() -> tuple[int, int]:
         changes.record(resource.word, phone.id, resource.title(phone), "reload", {}, {}, pending=False)
     told = sum(1 for endpoint in reached.values() if endpoint)
     return told, len(on) - told
+
+
+def tell_of_port() -> int:
+    """Phones whose newest file names another SIP port than Asterisk listens on are told to fetch it again, until they have; how many were told.
+    Registrations outlive a restart, so they hear it from the new port. Raises Busy while Asterisk is down."""
+    port = ports.listening(settings.load()).sip
+    phones = list(db.session.scalars(select(DeskPhone).join(DeskPhoneKey, DeskPhoneKey.desk_phone_id == DeskPhone.id).where(DeskPhoneKey.port != port)))
+    orders = [(endpoint, EVENTS[models.BY_NAME[phone.model].format]) for phone in phones if (endpoint := _endpoint(phone))]
+    db.session.rollback()
+    _send(orders)
+    return len(orders)
 
 
 def _endpoint(phone: DeskPhone) -> str:

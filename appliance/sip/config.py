@@ -21,6 +21,6 @@ def pjsip_conf() -> str:
     """The transport, and the endpoint of unknown callers when it was confirmed."""
     sip, machine = current(), settings.load()
     return render(
-        "sip.pjsip.conf.j2", sip=sip, bind=machine.bind, port=machine.sip_port, external_ip=sip.external_ip if sip.nat else "",
+        "sip.pjsip.conf.j2", sip=sip, bind=machine.bind, port=sip.ports().sip, external_ip=sip.external_ip if sip.nat else "",
         local_networks=sip.local_networks, guests=sip.guests_allowed(),
     )

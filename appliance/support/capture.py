@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance import ports
 from appliance.errors import Busy, Refused
 from appliance.settings import Settings
 from appliance.telephony import runtime
@@ -114,12 +115,12 @@ def listen(machine: Settings, number: str, seconds: int, count: int, say: Callab
             raise Busy("Asterisk does not write what it hears; is the module res_pjsip_logger loaded?")
         file.chmod(0o600)
         say(f"listening for {seconds} s at most; Ctrl-C ends it")
-        _wait(file, machine.sip_port, number, seconds, count)
+        _wait(file, ports.listening(machine).sip, number, seconds, count)
     except KeyboardInterrupt:
         say("ended")
     finally:
         runtime.command(control, "pjsip set logger off", timeout=5)
-        found = calls(list(messages(file, machine.sip_port)), number) if file.exists() else []
+        found = calls(list(messages(file, ports.listening(machine).sip)), number) if file.exists() else []
         file.unlink(missing_ok=True)
     return found[:count]
 

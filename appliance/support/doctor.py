@@ -5,19 +5,16 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
-from appliance import alarms, applying, clock, front_door, lanes, own_certificate, supervisor
+from appliance import alarms, applying, clock, front_door, lanes, own_certificate, ports, schema, supervisor
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from appliance.errors import Busy
 from appliance.lanes import Outgoing
 from appliance.settings import Settings
-from appliance.telephony import ports
 
 OLD_SECONDS = 600      # a committed job that waits longer than this is handed over by nobody
 LEAST_FREE = 0.1       # of the disk
@@ -55,8 +52,8 @@ def _processes(machine: Settings) -> Iterator[Finding]:
 
 def _tables(machine: Settings) -> Iterator[Finding]:
     with db.engine.execution_options(read_only=True).connect() as connection:
-        heads = set(MigrationContext.configure(connection).get_current_heads())
-    if heads != set(ScriptDirectory(str(MIGRATIONS)).get_heads()):
+        held = set(schema.held(connection))
+    if held != schema.newest():
         yield Finding(ERROR, "database", "the tables are of another version than this program", "Bring them forward: bentevi database upgrade")
 
 
@@ -94,7 +91,7 @@ def _sip_port(machine: Settings) -> Iterator[Finding]:
     trouble = ports.sip_trouble(machine)
     if trouble:
         yield Finding(ERROR, "sip", f"another program has the SIP port {trouble.port}: {trouble.program or '?'} ({trouble.pid})",
-                      "Stop that program or set BENTEVI_SIP_PORT, then bentevi down and bentevi up.")
+                      "Stop that program or choose another port on the page SIP, then bentevi down and bentevi up.")
 
 
 def _certificate(machine: Settings) -> Iterator[Finding]:

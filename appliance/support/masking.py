@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import JSON, LargeBinary, inspect, select
 
+from appliance import ports
 from appliance import resource as resources
 from appliance.calls.model import Call
 from appliance.db import db
@@ -118,8 +119,8 @@ class Mask:
 
 def of_home(machine: Settings) -> Mask:
     """The mask that knows what this home holds."""
-    ports = {machine.http_port, machine.https_port, machine.sip_port, machine.ami_port, machine.agi_port, machine.ws_port, machine.rtp_start, machine.rtp_end}
-    return Mask(_secrets(machine), _names(), db.session.scalars(select(Number.number)), map(str, ports))
+    used = {*ports.listening(machine), *ports.in_force(machine), machine.http_port, machine.https_port, machine.ami_port, machine.agi_port, machine.ws_port}
+    return Mask(_secrets(machine), _names(), db.session.scalars(select(Number.number)), map(str, used))
 
 
 def _secrets(machine: Settings) -> Iterator[str]:

@@ -164,6 +164,15 @@ def command(control: Path, text: str, timeout: float = 30) -> str:
         raise Busy(f"Asterisk does not answer on {control}: {why}") from why
 
 
+def calls_up(control: Path) -> int:
+    """Calls in progress, 0 when Asterisk is down."""
+    try:
+        found = re.search(r"(\d+) active call", command(control, "core show channels count"))
+    except Busy:
+        return 0
+    return int(found[1]) if found else 0
+
+
 def wait_booted(control: Path, timeout: float) -> bool:
     """Waits until every module is loaded. False when that does not happen in time or nothing ever answers."""
     ends_at = time.monotonic() + timeout

@@ -7,6 +7,8 @@ ASTERISK_FILE; the caller hands over the names and the include lines follow in t
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from appliance import ports
+from appliance.ports import Ports
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import runtime
 from appliance.telephony.render import render
@@ -40,13 +42,14 @@ class Secrets:
     agi_token: str = field(repr=False)
 
 
-def system_files(settings: Settings, secrets: Secrets, generated: Iterable[str] = ()) -> dict[str, str]:
-    """Path under etc/ → text, of everything that is no feature. `generated` names the parts to include, in order.
+def system_files(settings: Settings, secrets: Secrets, generated: Iterable[str] = (), used: Ports | None = None) -> dict[str, str]:
+    """Path under etc/ → text, of everything that is no feature. `generated` names the parts to include, in order; `used` the ports, when they
+    are not those of the environment.
 
     Raises ValueError for a part whose main file takes none, Busy when no Asterisk is installed (its folders are named
     in asterisk.conf).
     """
-    values = _values(settings, secrets) | {"parts": _parts(generated), "dialplan": dialplan_names()}
+    values = _values(settings, secrets, used or ports.of_machine(settings)) | {"parts": _parts(generated), "dialplan": dialplan_names()}
     files = dict.fromkeys(EMPTY, "; Nothing is set here; it stands so that Asterisk does not report it missing.\n")
     for source in sorted(FIXED.glob("*.conf*")):
         files[source.name.removesuffix(".j2")] = _text(source.name, values)
@@ -60,15 +63,15 @@ def dialplan_names() -> list[str]:
     return sorted(source.name.removesuffix(".j2") for source in DIALPLAN.glob("*.conf*"))
 
 
-def _values(settings: Settings, secrets: Secrets) -> dict[str, object]:
+def _values(settings: Settings, secrets: Secrets, used: Ports) -> dict[str, object]:
     return {
         "home": settings.asterisk,
         "modules": runtime.modules_folder(settings),
         "has_khomp_driver": runtime.khomp_driver(settings) is not None,
         "bind": settings.bind,
-        "sip_port": settings.sip_port,
-        "rtp_start": settings.rtp_start,
-        "rtp_end": settings.rtp_end,
+        "sip_port": used.sip,
+        "rtp_start": used.rtp_start,
+        "rtp_end": used.rtp_end,
         "ami_port": settings.ami_port,
         "agi_port": settings.agi_port,
         "ws_port": settings.ws_port,

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -11,8 +12,10 @@ SPECIAL = "$*&@#?"
 _HASHER = PasswordHasher(time_cost=1, memory_cost=46 * 1024, parallelism=1)  # 45-80 ms on two small cores
 
 
-# A hash that no password fits, so that an unknown login takes as long as a known one.
-NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
+@cache
+def nobody() -> str:
+    """A hash that no password fits, so that an unknown login takes as long as a known one."""
+    return _HASHER.hash(secrets.token_urlsafe(16))
 
 
 def wrong(text: str) -> str:

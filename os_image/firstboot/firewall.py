@@ -24,7 +24,7 @@ LARGEST_BYTES = 1 << 20
 MOST_LINES = 20_000
 LINE = re.compile(r"(whole|sip|pages) ([0-9A-Fa-f.:]{2,45})(/[0-9]{1,3})?")
 PORTS = re.compile(r"(sip|voice) ([0-9]{1,5})(?:-([0-9]{1,5}))?")
-DEFAULTS = {"sip": (5060, 5060), "voice": (10000, 20000)}
+DEFAULTS = {"sip": [(5060, 5060)], "voice": [(10000, 20000)]}
 SETS = {"whole": "blocked", "sip": "banned"}  # what is closed for pages only is the pages' business
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,21 +75,31 @@ def _merged(networks: Iterable[Network]) -> list[Network]:
     return [one for version in (4, 6) for one in ipaddress.collapse_addresses([network for network in several if network.version == version])]
 
 
-def ports(text: str) -> dict[str, tuple[int, int]]:
-    """{word: (first, last)}; the image's own for what is missing or makes no sense."""
-    found = dict(DEFAULTS)
+def ports(text: str) -> dict[str, list[tuple[int, int]]]:
+    """{word: [(first, last), …]} without overlaps; several while a change is on its way. The image's own for what is missing or makes no sense."""
+    found: dict[str, list[tuple[int, int]]] = {word: [] for word in DEFAULTS}
     for line in text.split("\n")[:10]:
         match = PORTS.fullmatch(line)
         if match is None:
             continue
         first, last = int(match[2]), int(match[3] or match[2])
-        fits = 1024 <= first <= last <= 65535 and (first == last if match[1] == "sip" else last - first >= 1)
-        if fits:
-            found[match[1]] = (first, last)
-    return found
+        if 1024 <= first <= last <= 65535 and (first == last if match[1] == "sip" else last - first >= 1):
+            found[match[1]].append((first, last))
+    return {word: _joined(spans) or DEFAULTS[word] for word, spans in found.items()}
 
 
-def script(held: dict[str, list[Network]], used: dict[str, tuple[int, int]]) -> str:
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """nft refuses a set whose spans overlap."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def script(held: dict[str, list[Network]], used: dict[str, list[tuple[int, int]]]) -> str:
     """What nft is told, in one transaction: every set anew. Made of numbers and addresses only."""
     lines = []
     for word, name in SETS.items():
@@ -98,8 +108,8 @@ def script(held: dict[str, list[Network]], used: dict[str, tuple[int, int]]) -> 
             lines.append(f"flush set inet bentevi {name}{ending}")
             lines += [f"add element inet bentevi {name}{ending} {{ {', '.join(members[begin:begin + 500])} }}" for begin in range(0, len(members), 500)]
     for word, name in (("sip", "sip_ports"), ("voice", "voice_ports")):
-        first, last = used[word]
-        lines += [f"flush set inet bentevi {name}", f"add element inet bentevi {name} {{ {first if first == last else f'{first}-{last}'} }}"]
+        spans = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in used[word])
+        lines += [f"flush set inet bentevi {name}", f"add element inet bentevi {name} {{ {spans} }}"]
     return "\n".join(lines) + "\n"
 
 

@@ -166,19 +166,19 @@ def test_a_backup_of_an_older_version_is_brought_forward_and_one_of_a_newer_vers
 
 OLDER = """
 import io, json, pathlib
-from flask_migrate import downgrade, upgrade
+from appliance.schema import downgrade, upgrade
 from sqlalchemy import inspect, text
 from appliance import settings
 from appliance.app import bare_app
 from appliance.backups import rows, scratch
 from appliance.database import copy
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from appliance.errors import Refused
 home = settings.load().home
 with bare_app().app_context():
     out = io.BytesIO()
     tables = copy.tables
-    downgrade(directory=str(MIGRATIONS), revision='0019')
+    downgrade('0019')
     then = inspect(db.engine)
     known = [table for table in tables() if then.has_table(table.name)]
     for table in known:

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from appliance import db as ground
-from appliance import settings
+from appliance import ports, settings
 from appliance.assistant.model import shown
 from appliance.db import db
 from appliance.resource import TABLE
-from appliance.telephony import ports, runtime
+from appliance.telephony import runtime
 from appliance.users import password
 from tests.browser.conftest import DESK, PHONE, log_in
 from tests.build import make_extension, make_user

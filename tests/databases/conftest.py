@@ -16,13 +16,13 @@ from appliance.settings import CHECKOUT, load
 from tests.postgresql import Server, running
 
 FILL = """
-from flask_migrate import upgrade
+from appliance.schema import upgrade
 from appliance import app
 from appliance.database import copy
-from appliance.db import MIGRATIONS, Base, db
+from appliance.db import Base, db
 from tests.filled import fill
 with app.bare_app().app_context():
-    upgrade(directory=str(MIGRATIONS))
+    upgrade()
     with db.engine.begin() as connection:
         fill(connection, Base.metadata.sorted_tables)
         for table in copy.tables():

@@ -81,12 +81,12 @@ def test_killed_at_a_hundred_moments_the_home_is_whole(filled, new_address):
 
 MANY = """
 from datetime import UTC, datetime
-from flask_migrate import upgrade
+from appliance.schema import upgrade
 from appliance import app
-from appliance.db import MIGRATIONS, db
+from appliance.db import db
 from tests.bench.many import many_calls
 with app.bare_app().app_context():
-    upgrade(directory=str(MIGRATIONS))
+    upgrade()
     many_calls(100_000, datetime(2023, 11, 1, tzinfo=UTC), 1095)
     db.session.commit()
 """

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from appliance import db as ground
-from appliance import settings
+from appliance import ports, settings
 from appliance.db import db, digest
 from appliance.desk_phones import doors
 from appliance.desk_phones.model import key_of
@@ -210,10 +210,14 @@ def test_no_secret_is_in_a_log_a_row_or_the_trail(client, phone, carla):
     assert row.pairing_digest == digest(secrets[0]) and row.key == secrets[1] and row.fetched_from == "127.0.0.1" and "GXP1625" in row.fetched_agent
 
 
-def test_the_sip_port_of_the_exchange_stands_in_the_file(phone, monkeypatch, client):
+def test_the_sip_port_of_the_exchange_stands_in_the_file(phone):
     """SYS-02, SYS-03: another port is in the next file, so phones register again after a reload."""
-    device = GRANDSTREAM("grandstream", phone.mac, opened(phone))
-    assert device.start().port == settings.load().sip_port
-    monkeypatch.setenv("BENTEVI_SIP_PORT", "5999")
-    text = client.get(device.base.partition("/provisioning")[1] + device.base.partition("/provisioning")[2] + "cfg000b82123456.xml").text
-    assert device.read(text).port == 5999
+    device, machine = GRANDSTREAM("grandstream", phone.mac, opened(phone)), settings.load()
+    assert device.start().port == ports.listening(machine).sip
+    noted = machine.asterisk / "started.ports"
+    before = noted.read_text() if noted.exists() else ""
+    noted.write_text(ports.listening(machine)._replace(sip=5999).lines())
+    try:
+        assert device.start().port == 5999
+    finally:
+        noted.write_text(before or ports.in_force(machine).lines())

@@ -43,7 +43,13 @@ def test_ports_that_make_no_sense_are_those_of_the_image():
     """SYS-07: never one below 1024, never a range that is none."""
     for text in ("", "sip 22", "sip 5060-5061", "sip 70000", "voice 20000-10000", "voice 12000", "sip 5060; accept", "sip -1", "sip 5060\0"):
         assert firewall.ports(text) == firewall.DEFAULTS, text
-    assert firewall.ports("sip 5070") == firewall.DEFAULTS | {"sip": (5070, 5070)}
+    assert firewall.ports("sip 5070") == firewall.DEFAULTS | {"sip": [(5070, 5070)]}
+
+
+def test_ports_on_their_way_are_all_open_and_never_overlap():
+    """SYS-07: before Asterisk starts with the new ones, and while calls have the old; nft refuses sets that overlap."""
+    said = firewall.script({"whole": [], "sip": []}, firewall.ports("sip 5060\nvoice 10000-20000\nsip 5070\nvoice 15000-25000\nvoice 30000-30100\nsip 5061\n"))
+    assert "sip_ports { 5060-5061, 5070 }" in said and "voice_ports { 10000-25000, 30000-30100 }" in said
 
 
 def test_links_pipes_folders_and_huge_files_are_not_read(tmp_path):

@@ -20,11 +20,11 @@ from tests.build import change, make_extension
 
 PROGRAM = """
     import json, os, sys
-    from flask_migrate import downgrade, upgrade
+    from appliance.schema import downgrade, upgrade
     from appliance import settings, tables
     from appliance.app import bare_app
     from appliance.calls.raw import RecordFile
-    from appliance.db import MIGRATIONS, db
+    from appliance.db import db
     from appliance.updates import data, state
     from appliance.cost_centres.model import CostCentre
     from sqlalchemy import select
@@ -48,7 +48,7 @@ PROGRAM = """
         db.session.commit()
 
     with bare_app().app_context():
-        upgrade(directory=str(MIGRATIONS))
+        upgrade()
         change("Vendas", 100)
         state.spool(machine)
         heads = data.snapshot(machine)
@@ -56,7 +56,7 @@ PROGRAM = """
         change("Depois", 200)
         assert data.rows_back(machine) is False and names() == (["Depois", "Vendas"], [200]), "same tables: nothing is lost"
         db.session.remove()
-        downgrade(directory=str(MIGRATIONS), revision="-1")  # stands for a version with other tables
+        downgrade("-1")  # stands for a version with other tables
         (machine.secrets / "key").write_text("after")
         assert not data.has_same_tables(machine)
         db.session.remove()
@@ -66,7 +66,7 @@ PROGRAM = """
         assert (machine.secrets / "key").read_text() == "before"
         db.session.remove()
         assert data.rows_back(machine) is False, "done again it changes nothing"
-        upgrade(directory=str(MIGRATIONS))
+        upgrade()
         assert (machine.home / "restored.json").exists(), "the next start applies anew"
     print("good")
 """

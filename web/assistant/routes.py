@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
 from sqlalchemy import select
 
-from appliance import applying, changes, live, settings
+from appliance import applying, changes, live, ports, settings
 from appliance.assistant import brazil, calls, model, steps
 from appliance.assistant.live import OUTSIDE
 from appliance.assistant.model import SKIPPED, STEPS
@@ -21,7 +21,7 @@ from appliance.extensions.model import Extension
 from appliance.numbers import AREA_CODES
 from appliance.resource import TABLE
 from appliance.revisions.model import Attempt
-from appliance.telephony import ports, runtime, sip_probe
+from appliance.telephony import runtime, sip_probe
 from appliance.trunks.model import BY_IP, RECEIVES, SENDS
 from web import apply, crud, panel
 from web.assistant import told
@@ -294,7 +294,7 @@ def phone_data(row_id: int) -> ResponseReturnValue:
     """QR code and data of one phone, password included: who looked is written down."""
     row = db.session.get(Extension, row_id) or abort(404)
     changes.record("extensions", row.id, TABLE["extensions"].title(row), "shown", {}, {"password": "shown"}, pending=False)
-    facts = {"server": server(), "port": settings.load().sip_port, "user": row.number, "password": row.password, "name": row.name}
+    facts = {"server": server(), "port": ports.listening(settings.load()).sip, "user": row.number, "password": row.password, "name": row.name}
     db.session.commit()
     return render_template("assistant/_phone.html", facts=facts, qr=qr_code(facts))
 

@@ -7,10 +7,10 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from appliance import live, settings
+from appliance import live, ports, settings
 from appliance.assistant.live import ECHO, RINGING, UP
+from appliance.ports import Trouble
 from appliance.telephony import sip_probe
-from appliance.telephony.ports import Trouble
 from appliance.telephony.sip_probe import Probe
 from web import panel
 from web.panel import Item, Names
@@ -84,7 +84,7 @@ def port(found: Trouble) -> Line:
     if found.is_taken:
         return Line(BAD, _("The SIP port %(port)s (UDP) is taken by another program: %(program)s, process %(pid)s. No phone can register.",
                            port=found.port, program=found.program, pid=found.pid),
-                    _("Stop that program and press “Try again”. Or choose another port: set BENTEVI_SIP_PORT and start the exchange again."))
+                    _("Stop that program and press “Try again”. Or choose another port on the page SIP."))
     return Line(BAD, _("Asterisk does not listen on the SIP port %(port)s (UDP): it was taken when it started. No phone can register.", port=found.port),
                 _("The port is free now: press “Try again”."))
 
@@ -117,10 +117,10 @@ def is_heard(row: live.Row) -> bool:
 
 def raw(row: live.Row, lines: list[Line]) -> str:
     """For support: everything that is known, without names of people."""
-    machine = settings.load()
+    machine, used = settings.load(), ports.listening(settings.load())
     legs = [f"{leg['endpoint']} {leg['state']} up={leg['was_up']} rx={leg['rx']} tx={leg['tx']} spoke={leg['spoke']} cause={leg['cause']} sip={leg['sip']}"
             for leg in row["legs"].values()]
-    ports_ = f"SIP {machine.bind}:{machine.sip_port} RTP {machine.rtp_start}-{machine.rtp_end}"
+    ports_ = f"SIP {machine.bind}:{used.sip} RTP {used.rtp_start}-{used.rtp_end}"
     return "\n".join([f"{row['kind']} {row['extension']} key={row['key']}", *legs, ports_, *(f"{line.state}: {line.text}" for line in lines)])
 
 
@@ -163,7 +163,7 @@ def _rang(phone: dict[str, Any]) -> Line:
 
 
 def _from_phone(phone: dict[str, Any], row: live.Row, picture: live.Picture) -> Line:
-    machine = settings.load()
+    used = ports.listening(settings.load())
     if phone["rx"]:
         if row["kind"] == ECHO and row["key"] is not None and row["is_over"] and not phone["spoke"]:
             return Line(UNSURE, _("Sound comes from the phone, but only silence."), _("Is the microphone off, or not allowed for the app?"))
@@ -176,7 +176,7 @@ def _from_phone(phone: dict[str, Any], row: live.Row, picture: live.Picture) -> 
     address = next((str(contact["address"]) for contact in contacts), "")
     return Line(BAD, _("One-way audio: not one packet of sound came from the phone (%(address)s).", address=address), _(
         "A firewall or router between phone and exchange drops the audio: open UDP %(start)s to %(end)s towards this server. If the phone is outside the "
-        "office, mark “Behind NAT” in the extension's class. In an app, allow the microphone.", start=machine.rtp_start, end=machine.rtp_end))
+        "office, mark “Behind NAT” in the extension's class. In an app, allow the microphone.", start=used.rtp_start, end=used.rtp_end))
 
 
 def _to_phone(row: live.Row) -> Line:
@@ -208,7 +208,7 @@ def _outside(row: live.Row, phone: dict[str, Any], trunk: dict[str, Any] | None,
 
 
 def _from_carrier(trunk: dict[str, Any], facts: dict[str, Any]) -> Line:
-    machine = settings.load()
+    used = ports.listening(settings.load())
     if trunk["rx"]:
         return Line(GOOD, _("Sound comes from the other side."))
     if trunk["measured"] < ENOUGH_COUNTS:
@@ -216,7 +216,7 @@ def _from_carrier(trunk: dict[str, Any], facts: dict[str, Any]) -> Line:
     return Line(BAD, _("One-way audio: not one packet of sound came from the carrier %(name)s.", name=facts["name"]), _(
         "The router or firewall drops it: forward UDP %(start)s to %(end)s to this server. If this server has a private address, write the external IP on "
         "the SIP page and mark NAT there, so that the carrier is told the right address; turn off “SIP ALG” in the router.",
-        start=machine.rtp_start, end=machine.rtp_end))
+        start=used.rtp_start, end=used.rtp_end))
 
 
 def _no_trunk_leg(phone: dict[str, Any], picture: live.Picture, known: Names) -> Line:
