@@ -9,15 +9,27 @@ import struct
 from tests import sip
 
 
+def opening(host: str) -> bytes:
+    """The request that turns a connection into a websocket of SIP."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (f"GET /ws HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n").encode()
+
+
+def frame(content: bytes) -> bytes:
+    """One text frame, masked as a client must."""
+    mask, length = os.urandom(4), len(content)
+    size = struct.pack("!BB", 0x81, 0x80 | length) if length < 126 else struct.pack("!BBH", 0x81, 0x80 | 126, length)
+    return size + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(content))
+
+
 class Softphone:
     """One connection to wss://NAME:PORT/ws; speaks text frames. Raises ConnectionError when the far end closes."""
 
     def __init__(self, port: int, number: str, password: str, context: ssl.SSLContext, name: str = "localhost", source: str = "127.0.0.1") -> None:
         self.number, self.password, self.rest = number, password, b""
         self.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0)), server_hostname=name)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.sock.sendall(f"GET /ws HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n".encode())
+        self.sock.sendall(opening(name))
         while b"\r\n\r\n" not in self.rest:
             self._more()
         head, _end, self.rest = self.rest.partition(b"\r\n\r\n")
@@ -32,9 +44,7 @@ class Softphone:
         self.sock.close()
 
     def send(self, text: str) -> None:
-        content, mask = text.encode(), os.urandom(4)
-        size = struct.pack("!BB", 0x81, 0x80 | len(content)) if len(content) < 126 else struct.pack("!BBH", 0x81, 0x80 | 126, len(content))
-        self.sock.sendall(size + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(content)))
+        self.sock.sendall(frame(text.encode()))
 
     def receive(self) -> sip.Message:
         """The next SIP message."""

@@ -1,10 +1,14 @@
 """Strangers on the network: who exists is told to nobody, and no call without a password reaches a carrier (docs/hardening.md)."""
 
+import contextlib
 import re
+import socket
 
 import pytest
 
+from appliance import settings
 from tests.build import make_extension, make_outbound_route, make_profile, make_trunk, sip
+from tests.certificates import websocket
 from tests.sip import credentials_for, new_branch, token
 from tests.stranger import SESSION, Stranger, told
 
@@ -121,7 +125,28 @@ def bent(stranger):
     yield good.replace(body, b"v=0\r\n" * 5000)
 
 
-def test_malformed_messages_neither_stop_the_exchange_nor_a_call(pbx, phone, carrier):
+def by_udp(raw):
+    with Stranger(("127.0.0.1", settings.load().sip_port)) as stranger:
+        stranger.send(raw)
+
+
+def by_tcp(raw):
+    """A connection each: the exchange may close it on the sender, and does."""
+    with socket.create_connection(("127.0.0.1", settings.load().sip_port), timeout=5) as connection, contextlib.suppress(OSError):
+        connection.sendall(raw.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+
+
+def by_websocket(raw):
+    """As a browser sends it, and then bytes that are no frame at all."""
+    with socket.create_connection(("127.0.0.1", settings.load().ws_port), timeout=5) as connection, contextlib.suppress(OSError):
+        connection.sendall(websocket.opening("localhost"))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+        connection.sendall(websocket.frame(raw.replace(b"SIP/2.0/UDP", b"SIP/2.0/WS")))
+        connection.sendall(raw)
+
+
+@pytest.mark.parametrize("send", [by_udp, by_tcp, by_websocket])
+def test_malformed_messages_neither_stop_the_exchange_nor_a_call(pbx, phone, carrier, send):
     """TRK-09, USR-35: cut off, far too long, wrong bytes, negative lengths, five hundred Via: the call goes on, Asterisk is the same process."""
     ana = exchange(pbx, carrier)
     bruno = make_extension("1001")
@@ -132,7 +157,8 @@ def test_malformed_messages_neither_stop_the_exchange_nor_a_call(pbx, phone, car
     assert call.talks_with(there)
     with Stranger(pbx.address) as stranger:
         for raw in bent(stranger):
-            stranger.send(raw.replace(b"branch=z9hG4bK", b"branch=" + new_branch().encode())[:65_000])
+            send(raw.replace(b"branch=z9hG4bK", b"branch=" + new_branch().encode())[:65_000])
+    with Stranger(pbx.address) as stranger:
         assert stranger.ask("OPTIONS", token())[-1].status == 401, "it still answers"
     assert call.talks_with(there) and pbx.pid() == pid and not carrier.calls
     call.hang_up()
