@@ -27,20 +27,6 @@ def file() -> Path:
     return settings.load().home / "firewall" / "addresses"
 
 
-def write(path: Path, text: str) -> bool:
-    """Replace a file as a whole, in one rename; False when it held that already. Its folder is made."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as draft:
-        draft.write(text)
-        draft.flush()
-        os.fsync(draft.fileno())
-    fresh.replace(path)
-    return True
-
-
 def text_of(closed: Mapping[str, Iterable[Network]]) -> str:
     """The file's text for {word: networks}."""
     return "".join(f"{kind} {networks.told(network)}\n" for kind in KINDS for network in closed.get(kind, ()))

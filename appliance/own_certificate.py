@@ -13,7 +13,6 @@ import json
 import os
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance import networks
+from appliance import networks, whole_files
 
 AUTHORITY_DAYS = 3650
 VALID_DAYS = 397   # browsers refuse longer ones
@@ -57,7 +56,7 @@ def ensure(secrets: Path, bind: str, domain: str | None = None, *, anew: bool = 
         names = _wanted(bind, domain, present)
         authority, key = _authority(secrets, names)
         if present is None or not is_own(present) or _is_due(present, authority, names):
-            write(file, _signed(authority, key, names))
+            whole_files.write(file, _signed(authority, key, names))
 
 
 def read(secrets: Path) -> x509.Certificate | None:
@@ -85,21 +84,6 @@ def authority_certificate(secrets: Path) -> bytes:
     """The public half of the authority, PEM, for people to trust; b"" before there is one."""
     file = secrets / AUTHORITY
     return x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(serialization.Encoding.PEM) if file.exists() else b""
-
-
-def write(file: Path, content: bytes) -> None:
-    """Whole or not at all, for nobody else to read; nginx reads it at the next connection."""
-    file.parent.mkdir(exist_ok=True, mode=0o700)
-    handle, fresh = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(fresh, file)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
 
 
 def addresses(bind: str) -> list[str]:
@@ -165,7 +149,7 @@ def _authority(secrets: Path, names: list[str]) -> tuple[x509.Certificate, ec.El
             return found, key
     key = ec.generate_private_key(ec.SECP256R1())
     made = _made_authority(key, names)
-    write(file, _private(key) + made.public_bytes(serialization.Encoding.PEM))
+    whole_files.write(file, _private(key) + made.public_bytes(serialization.Encoding.PEM))
     return made, key
 
 

@@ -10,7 +10,7 @@ FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.
 GROUND = {
     "alarms", "audio", "cells", "changes", "clock", "closed", "csv_files", "db", "errors", "fields", "khomp_channels",
     "lanes", "links", "live", "paths", "many", "hours", "masks", "networks", "numbering", "numbers", "own_certificate", "planned", "ports", "resource", "schema", "settings",
-    "undo", "tune", "version",
+    "undo", "tune", "version", "whole_files",
 }
 OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor", "units"}  # know Asterisk, but no feature
 ROOF = {"about", "addresses", "agi_scripts", "app", "applying", "backups", "certificates", "cli", "config_files", "developing", "events", "first_start", "imaging", "prompts", "proving", "records", "resources", "sounds", "support", "tables", "updates"}

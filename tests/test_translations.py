@@ -48,7 +48,7 @@ def test_the_catalogue_holds_the_texts_of_the_program_and_no_others():
     with (ROOT / "babel.cfg").open() as file:
         method_map, options_map = parse_mapping_cfg(file)
     found = extract_from_dir(ROOT, method_map, options_map, keywords={
-        "_": None, "_l": None, "N_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2),
+        "_": None, "_l": None, "N_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "npgettext": ((1, "c"), 2, 3),
     })
     written = {text if isinstance(text, str) else text[0] for _file, _line, text, _comments, _context in found}
     known = {m.id if isinstance(m.id, str) else m.id[0] for m in messages()}

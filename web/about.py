@@ -3,6 +3,7 @@
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from flask_babel import npgettext
 from pydantic import BaseModel
 
 from appliance import about, version
@@ -11,14 +12,20 @@ from web.api import Problem, described
 from web.login import current_user, needs
 
 pages = Blueprint("about", __name__)
-
-QUANTITIES = {
-    "extensions": _l("extensions"), "trunks": _l("trunks"), "users": _l("people"), "calls": _l("calls"), "recordings": _l("recordings"),
-    "queues": _l("queues"), "agents": _l("agents"), "ivrs": _l("IVRs"), "ratings": _l("ratings"), "conference_rooms": _l("rooms"),
-    "scheduled_conferences": _l("scheduled conferences"), "voicemail_boxes": _l("mailboxes"), "desk_phones": _l("desk phones"),
-    "boards": _l("boards"), "channels": _l("channels"),
-}
 LABELS = {"": _l("Telephony")} | {word: module.label for word, module in modules.MODULES.items()}
+
+
+def in_words(word: str, count: int) -> str:
+    """What is counted, as it is called for so many."""
+    names = {
+        "extensions": npgettext("count", "extension", "extensions", count), "trunks": npgettext("count", "trunk", "trunks", count), "users": npgettext("count", "person", "people", count),
+        "calls": npgettext("count", "call", "calls", count), "recordings": npgettext("count", "recording", "recordings", count), "queues": npgettext("count", "queue", "queues", count),
+        "agents": npgettext("count", "agent", "agents", count), "ivrs": npgettext("count", "IVR", "IVRs", count), "ratings": npgettext("count", "rating", "ratings", count),
+        "conference_rooms": npgettext("count", "room", "rooms", count), "voicemail_boxes": npgettext("count", "mailbox", "mailboxes", count),
+        "scheduled_conferences": npgettext("count", "scheduled conference", "scheduled conferences", count), "desk_phones": npgettext("count", "desk phone", "desk phones", count),
+        "boards": npgettext("count", "board", "boards", count), "channels": npgettext("count", "channel", "channels", count),
+    }
+    return str(names[word])
 
 
 class ModuleOut(BaseModel):
@@ -46,7 +53,7 @@ class AboutOut(BaseModel):
 def show() -> ResponseReturnValue:
     """The page."""
     return render_template("about.html", build=version.build(), serial=modules.current().serial, licence=about.LICENCE, parts=about.parts(), lines=about.lines(),
-                           labels=LABELS, quantities=QUANTITIES, may_change=current_user().may_write(modules.resource))
+                           labels=LABELS, in_words=in_words, may_change=current_user().may_write(modules.resource))
 
 
 pages.add_url_rule("/api/v1/about", "api", needs("about")(described(

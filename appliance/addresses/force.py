@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Iterable
 
-from appliance import closed, live, networks, ports, settings
+from appliance import closed, live, networks, ports, settings, whole_files
 from appliance import db as ground
 from appliance.address_policy import bans
 from appliance.address_rules import model as rules
@@ -41,8 +41,8 @@ def put() -> None:
         ground.read_only()
         wanted = decided()
         db.session.rollback()
-        is_new = closed.write(closed.file(), closed.text_of(wanted))
-        closed.write(closed.file().with_name("ports"), _ports(machine))
+        is_new = whole_files.write(closed.file(), closed.text_of(wanted))
+        whole_files.write(closed.file().with_name("ports"), _ports(machine))
         _tell_asterisk(machine, acl_text([*wanted[WHOLE], *wanted[SIP]]))
     if is_new:
         live.announce(addresses=1)
@@ -77,7 +77,7 @@ def _tell_asterisk(machine: Settings, text: str) -> None:
     """Write the file and have a running Asterisk read it, also when an earlier reload did not come to its end."""
     file, told = machine.asterisk / "closed.acl.conf", machine.asterisk / "closed.acl.told"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    is_new = closed.write(file, text)
+    is_new = whole_files.write(file, text)
     if not is_new and told.exists() and told.read_text() == digest:
         return
     control = runtime.control(machine)
@@ -86,4 +86,4 @@ def _tell_asterisk(machine: Settings, text: str) -> None:
         said = runtime.command(control, RELOAD)
         if not re.search(r"reloaded successfully", said):
             raise Busy(f"Asterisk did not take the closed addresses: {said.strip()[:200]}")
-    closed.write(told, digest)
+    whole_files.write(told, digest)

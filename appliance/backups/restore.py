@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from appliance import settings as machine_settings
+from appliance import whole_files
 from appliance.app import bare_app
 from appliance.backup_policy.attempts import DONE, Backup
 from appliance.backups import content, scratch, store
@@ -189,7 +190,7 @@ def restore(where: Destination, snapshot: store.Snapshot, said: Manifest, change
         fcntl.flock(starting, fcntl.LOCK_EX)  # nobody starts the home meanwhile
         stop()
         _close(machine)
-        move.write(ready / PLAN, json.dumps(asdict(plan)))
+        whole_files.write(ready / PLAN, json.dumps(asdict(plan)))
         move.sync(ready)
         kept = finish(machine, say)
     return Report(snapshot.name, said.at, said.version, target.shown(url), said.row_count, changes, time.monotonic() - began, kept)
@@ -247,7 +248,7 @@ def _arrange(files: Path, url: URL, machine: Settings) -> None:
     for name in content.FOLDERS:
         (files / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (url.get_backend_name() == "sqlite" and url.database == str(machine.sqlite_file)) and not os.environ.get("BENTEVI_DATABASE_URL"):
-        move.write(files / "secrets" / "database_url", target.as_text(url) + "\n")
+        whole_files.write(files / "secrets" / "database_url", target.as_text(url) + "\n")
     os.sync()
 
 
@@ -286,7 +287,7 @@ def finish(machine: Settings, say: Say = lambda _text: None) -> str:
             if os.path.lexists(here):
                 _rename(here, aside / name)
             _rename(fresh, here)
-    move.write(machine.home / MARK, json.dumps(plan.mark))
+    whole_files.write(machine.home / MARK, json.dumps(plan.mark))
     move.sync(machine.home)
     (ready / PLAN).unlink()
     move.sync(ready)

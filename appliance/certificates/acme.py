@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from josepy.errors import Error as SignatureError
 from josepy.jwk import JWKRSA
 
-from appliance import own_certificate
+from appliance import own_certificate, whole_files
 from appliance.errors import Busy, Refused
 from appliance.settings import Settings
 
@@ -55,7 +55,7 @@ def _account(machine: Settings) -> JWKRSA:
     file = machine.secrets / ACCOUNT
     if not file.exists():
         made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        own_certificate.write(file, made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        whole_files.write(file, made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     found = JWKRSA.load(file.read_bytes())
     assert isinstance(found, JWKRSA)
     return found

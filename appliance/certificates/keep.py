@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from flask_babel import gettext as _
 
-from appliance import alarms, changes, own_certificate, settings
+from appliance import alarms, changes, own_certificate, settings, whole_files
 from appliance import db as ground
 from appliance.certificate.model import ACME, GIVEN, OWN, WebCertificate, current, resource
 from appliance.certificates import given
@@ -63,7 +63,7 @@ def _fetch(row: WebCertificate) -> None:
     row = current()
     row.tried_at, row.reason = ground.now(), reason[:500]
     if content and row.source == ACME and row.domain == domain:
-        own_certificate.write(own_certificate.path(machine.secrets), content)
+        whole_files.write(own_certificate.path(machine.secrets), content)
         row.fetched_fingerprint = fingerprint(x509.load_pem_x509_certificate(content))
 
 
@@ -72,7 +72,7 @@ def take(contents: list[bytes], password: str) -> dict[str, Any]:
     machine, row = settings.load(), current()
     content = given.read(contents, password, row.domain)
     before = resource.show(row)
-    own_certificate.write(own_certificate.path(machine.secrets), content)
+    whole_files.write(own_certificate.path(machine.secrets), content)
     row.source, row.reason, row.fetched_fingerprint = GIVEN, "", ""
     told = facts()
     changes.record(resource.word, row.id, str(resource.label), changes.UPDATED, {"source": before["source"]},

@@ -25,7 +25,7 @@ from sqlalchemy import Table, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import OperationalError
 
-from appliance import front_door, schema, supervisor
+from appliance import front_door, schema, supervisor, whole_files
 from appliance import settings as machine_settings
 from appliance.app import bare_app
 from appliance.database import copy, target
@@ -207,7 +207,7 @@ def _switch(machine: Settings, url: URL) -> None:
     if url.get_backend_name() == "sqlite" and url.database == str(machine.sqlite_file):
         file.unlink()
     else:
-        write(file, target.as_text(url) + "\n")
+        whole_files.write(file, target.as_text(url) + "\n")
     sync(file.parent)
 
 
@@ -272,20 +272,8 @@ def _pending(machine: Settings) -> dict[str, Any]:
 
 
 def _note(machine: Settings, pending: dict[str, Any]) -> None:
-    write(_pending_file(machine), json.dumps(pending))
+    whole_files.write(_pending_file(machine), json.dumps(pending))
     sync(machine.secrets)
-
-
-def write(file: Path, content: str) -> None:
-    """Whole or not at all, for this user only."""
-    file.parent.mkdir(exist_ok=True, mode=0o700)
-    fresh = file.with_name(file.name + ".new")
-    handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "w") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.rename(file)
 
 
 def sync(folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
-from appliance import applying, front_door, version
+from appliance import applying, front_door, version, whole_files
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
@@ -138,7 +138,7 @@ def _keep(machine: Settings, folder: Path, files: dict[str, Path], note: Note | 
         source.rename(fresh / name)
     shutil.copytree(machine.secrets, fresh / "secrets")
     if note:
-        move.write(fresh / NOTE, json.dumps(asdict(note)))
+        whole_files.write(fresh / NOTE, json.dumps(asdict(note)))
     os.sync()
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
@@ -162,7 +162,7 @@ def has_same_tables(machine: Settings) -> bool:
 def fresh_version(machine: Settings) -> None:
     """The next start applies the configuration anew: another version writes other files. What was sent by a page was taken long ago."""
     (state.spool(machine) / state.SENT).unlink(missing_ok=True)
-    move.write(machine.home / restore.MARK, json.dumps({"snapshot": "", "at": "", "version": version.number()}))
+    whole_files.write(machine.home / restore.MARK, json.dumps({"snapshot": "", "at": "", "version": version.number()}))
 
 
 def rows_back(machine: Settings, even_same: bool = False) -> bool:

@@ -456,3 +456,19 @@ def reopen(pbx, queue):
     """And with yes."""
     pbx.ask(f"dialplan remove extension {queue.id}@bentevi-hours-queues")
     pbx.ask(f"dialplan add extension {queue.id},1,Return into bentevi-hours-queues")
+
+
+def test_a_module_that_is_hidden_goes_on_taking_calls(pbx, phone, carla):
+    """SYS-14: without the menus of queues the queue still rings its agent, and an apply made meanwhile keeps it."""
+    ana, bruno = make_extension("1001", name="Ana"), make_extension("1002")
+    make_queue("2001", ana)
+    pbx.apply()
+    assert carla.api("PATCH", "/api/v1/modules", {"call_centre": False}).status_code == 200
+    assert carla.get("/queues").status_code == 404
+    change(bruno, name="Bruno")
+    pbx.apply()
+    agent, caller = phone(ana), phone(bruno)
+    call = caller.call("2001")
+    there = agent.answer(GENEROUS)
+    assert call.talks_with(there)
+    call.hang_up()
