@@ -1,5 +1,6 @@
 """Homes with backups, and where these go: a folder, a real server of SFTP, a stand-in for S3 that keeps state and speaks the protocol."""
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -8,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +23,7 @@ from tests.databases.conftest import FILL, Filled
 from tests.homes import free_ports
 from tests.postgresql import Server, running
 
-PASSWORD = "senha-dos-backups-1"
+PASSWORD, PASSWORD_THERE = "senha-dos-backups-1", "senha do outro lado 1"
 FILES = {
     "recordings/2026/11/20/000000001.mp3": 400_000, "recordings/2026/11/21/000000002.mp3": 300_000, "audio/1-abc.wav": 60_000,
     "asterisk/spool/voicemail/default/1/INBOX/msg0000.wav": 30_000, "reports/1-x.pdf": 10_000,
@@ -50,12 +52,15 @@ class Kept(Filled):
         shutil.copytree(Kept.made, folder)
         folder.chmod(0o700)
         self.folder, self.environment = folder, environment_of(folder)
-        cipher = Fernet((folder / "secrets" / "key").read_bytes().strip())
-        values = {"kind": "disk", "address": str(folder.with_name("store")), "username": "", "password": None, "encryption_password": PASSWORD,
-                  "keep_count": 5, "time": "02:30", "rehearse": True} | policy
-        for name in ("password", "encryption_password"):
-            values[name] = cipher.encrypt(values[name].encode()).decode() if values[name] else None
-        with closing(sqlite3.connect(folder / "bentevi.sqlite")) as connection:
+        self.policy(**{"kind": "disk", "address": str(folder.with_name("store")), "username": "", "password": None, "encryption_password": PASSWORD,
+                       "keep_count": 5, "time": "02:30", "rehearse": True} | policy)
+
+    def policy(self, **values: object) -> None:
+        """Other settings, past the pages."""
+        cipher = Fernet((self.folder / "secrets" / "key").read_bytes().strip())
+        for name in {"password", "encryption_password"} & set(values):
+            values[name] = cipher.encrypt(str(values[name]).encode()).decode() if values[name] else None
+        with closing(sqlite3.connect(self.folder / "bentevi.sqlite")) as connection:
             connection.execute(f"UPDATE backup_policy SET {', '.join(f'{name} = ?' for name in values)} WHERE id = 1", list(values.values()))
             connection.commit()
 
@@ -123,6 +128,43 @@ Subsystem sftp internal-sftp
             time.sleep(0.05)
         yield f"127.0.0.1:{port}", folder / "keys"
         process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def asking_sshd(place: Path) -> Iterator[tuple[str, list[str]]]:
+    """(host:port, passwords it was told) of a server of SFTP that lets `ana` in by the password PASSWORD_THERE, and by nothing else."""
+    import asyncssh
+
+    told: list[str] = []
+
+    class Door(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            told.append(password)
+            return (username, password) == ("ana", PASSWORD_THERE)
+
+    class Files(asyncssh.SFTPServer):
+        def exit(self) -> None:
+            self.channel.exit(0)  # as OpenSSH's ends; the library would end the session without a word
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    (port,) = free_ports(1)
+
+    async def opened() -> asyncssh.SSHAcceptor:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        return await asyncssh.create_server(Door, "127.0.0.1", port, server_host_keys=[key], sftp_factory=Files)
+
+    server = asyncio.run_coroutine_threadsafe(opened(), loop).result(20)
+    yield f"127.0.0.1:{port}", told
+    loop.call_soon_threadsafe(server.close)
+    asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result(20)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(20)
+    loop.close()
 
 
 @pytest.fixture

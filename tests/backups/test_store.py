@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from appliance.settings import CHECKOUT
-from tests.backups.conftest import PASSWORD, Bare, Kept, killed_at
+from tests.backups.conftest import PASSWORD, PASSWORD_THERE, Bare, Kept, killed_at
 
 NEXT_ROW = "INSERT INTO cost_centres (id, name, description) VALUES (950, 'Novo', 'depois')"
 
@@ -52,6 +52,24 @@ def test_over_sftp_everything_comes_back_on_another_home_and_the_other_database(
     assert new.rows() == before and new.files() == files
     listed = json.loads(new.bentevi("backup", "list", "--json").stdout)["backups"][0]
     assert (listed["state"], listed["snapshot"]) == ("done", report["snapshot"]), "here it is no longer being made"
+
+
+@pytest.mark.long
+def test_over_sftp_with_a_password_and_a_wrong_one_is_told(place, asking_sshd):
+    """SYS-20: the password is in no command line and no output; with a wrong one nothing is stored and the next try with the right one is good."""
+    host, told = asking_sshd
+    home = Kept(place / "a", kind="sftp", address=f"{host}//{place}/far", username="ana", password="errada-9")
+    refused = home.bentevi("backup", check=False)
+    assert refused.returncode == 1 and newest(home)["state"] == "failed" and not (place / "far").exists()
+    assert set(told) == {"errada-9"} and "errada-9" not in refused.stdout + refused.stderr + str(newest(home))
+    home.policy(password=PASSWORD_THERE)
+    before, files = home.rows(), home.files()
+    said = home.bentevi("backup")
+    assert newest(home)["state"] == "done" and told[-1] == PASSWORD_THERE and PASSWORD_THERE not in said.stdout + said.stderr
+    new = Bare(place / "b")
+    new.environment |= {"BENTEVI_BACKUP_FAR_PASSWORD": PASSWORD_THERE}
+    new.bentevi("restore", "--from", "sftp", "--address", f"{host}//{place}/far", "--username", "ana", "--yes")
+    assert new.rows() == before and new.files() == files
 
 
 @pytest.mark.long
