@@ -3,6 +3,7 @@ root for that, and encrypted signalling is seen in clear. The file is gone after
 """
 
 import re
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from appliance.errors import Busy, Refused
 from appliance.settings import Settings
 from appliance.telephony import runtime
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 GOODBYE_SECONDS = 2.0   # after the last word of a call: answers and repetitions still come
 COLUMN = 30
 SECRET = re.compile(r"(?im)^((?:Proxy-)?Authorization|(?:WWW|Proxy)-Authenticate):.*$")
@@ -98,41 +99,73 @@ class Captured:
     legs: list[Leg]
 
     @property
+    def is_over(self) -> bool:
+        """Every leg of it."""
+        return all(leg.ended_at is not None for leg in self.legs)
+
+    @property
     def messages(self) -> list[Message]:
         return sorted((message for leg in self.legs for message in leg.messages), key=lambda one: one.at)
 
 
 def listen(machine: Settings, number: str, seconds: int, count: int, say: Callable[[str], None]) -> list[Captured]:
     """Listen until so many calls are over, or so many seconds. Raises Busy when Asterisk is not there, Refused when somebody else listens."""
-    file, control = machine.run / "capture.pcap", runtime.control(machine)
-    if file.exists() and time.time() - file.stat().st_mtime < 60:
+    folder, control = machine.asterisk / "capture", runtime.control(machine)  # where Asterisk may write on the appliance too
+    if folder.exists() and time.time() - folder.stat().st_mtime < 60:
         raise Refused("somebody else is listening just now; try again in a minute")
-    file.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    ear, ends_at = _Ear(control, folder, ports.listening(machine).sip), time.monotonic() + seconds
     try:
-        for command in (f"pjsip set logger pcap {file}", "pjsip set logger verbose off", "pjsip set logger on"):
-            runtime.command(control, command, timeout=5)
-        if not file.exists():
-            raise Busy("Asterisk does not write what it hears; is the module res_pjsip_logger loaded?")
-        file.chmod(0o600)
+        ear.open()
         say(f"listening for {seconds} s at most; Ctrl-C ends it")
-        _wait(file, ports.listening(machine).sip, number, seconds, count)
+        while time.monotonic() < ends_at and sum(call.is_over for call in calls(ear.heard, number)) < count:
+            time.sleep(LOOK_SECONDS)
+            ear.turn()
+        time.sleep(GOODBYE_SECONDS if time.monotonic() < ends_at else 0)
     except KeyboardInterrupt:
         say("ended")
     finally:
-        runtime.command(control, "pjsip set logger off", timeout=5)
-        found = calls(list(messages(file, ports.listening(machine).sip)), number) if file.exists() else []
-        file.unlink(missing_ok=True)
-    return found[:count]
+        ear.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    return calls(ear.heard, number)[:count]
 
 
-def _wait(file: Path, port: int, number: str, seconds: int, count: int) -> None:
-    ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
-        over = [call for call in calls(list(messages(file, port)), number) if all(leg.ended_at is not None for leg in call.legs)]
-        if len(over) >= count:
-            time.sleep(GOODBYE_SECONDS)
-            return
-        time.sleep(LOOK_SECONDS)
+class _Ear:
+    """What Asterisk writes, file by file: it keeps the last four thousand bytes of one to itself until it is told of the next."""
+
+    def __init__(self, control: Path, folder: Path, port: int) -> None:
+        self.control, self.folder, self.port = control, folder, port
+        self.heard: list[Message] = []
+        self.number = 0
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.number}.pcap"
+
+    def open(self) -> None:
+        """Begin. Raises Busy when Asterisk does not."""
+        for command in (f"pjsip set logger pcap {self.file}", "pjsip set logger verbose off", "pjsip set logger on"):
+            runtime.command(self.control, command, timeout=5)
+        if not self.file.exists():
+            raise Busy("Asterisk does not write what it hears; is the module res_pjsip_logger loaded?")
+
+    def turn(self) -> None:
+        """The next file; what stands in the one before is heard."""
+        full = self.file
+        self.number += 1
+        runtime.command(self.control, f"pjsip set logger pcap {self.file}", timeout=5)
+        self._read(full)
+
+    def close(self) -> None:
+        """End; what is left is heard."""
+        runtime.command(self.control, "pjsip set logger off", timeout=5)
+        self._read(self.file)
+
+    def _read(self, file: Path) -> None:
+        if file.exists():
+            self.heard += messages(file, self.port)
+            file.unlink()
 
 
 def calls(heard: list[Message], number: str) -> list[Captured]:

@@ -20,7 +20,7 @@ def test_a_real_call_becomes_a_ladder_of_both_legs(pbx, phones):
     pbx.apply()
     ana, bia = (phones.phone(number, f"secret-{number}") for number in ("1001", "1002"))
     machine, found, said = settings.load(), [], []
-    listening = threading.Thread(target=lambda: found.extend(capture.listen(machine, "1002", 30, 1, said.append)))
+    listening = threading.Thread(target=lambda: found.extend(capture.listen(machine, "1002", 600, 1, said.append)))
     listening.start()
     while not said:
         time.sleep(0.05)
@@ -29,9 +29,10 @@ def test_a_real_call_becomes_a_ladder_of_both_legs(pbx, phones):
     call.wait_answered()
     there.hang_up()
     listening.join(timeout=60)
+    assert not listening.is_alive(), "it ends with the call, not with its time"
     assert len(found) == 1, (said, found)
     assert len(found[0].legs) == 2, found[0].messages
-    assert not (machine.run / "capture.pcap").exists()
+    assert not (machine.asterisk / "capture").exists()
     drawn = "\n".join(capture.ladder(found[0]))
     order = [drawn.index(word) for word in ("INVITE (SDP)", "100 Trying", "180 Ringing", "200 OK (SDP)", "BYE")]
     assert order == sorted(order) and "►" in drawn and "◄" in drawn and drawn.count("BYE") == 2
