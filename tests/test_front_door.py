@@ -136,7 +136,7 @@ def test_a_second_up_says_that_it_runs_and_changes_nothing(home):
     assert supervisor.read_state(home.settings) == before
 
 
-@pytest.mark.parametrize("name", ["redis", "asterisk", "records", "events", "web", "live", "worker", "reports", "cron", "nginx"])
+@pytest.mark.parametrize("name", ["redis", "asterisk", "web", "worker", *(pytest.param(name, marks=pytest.mark.long) for name in ("records", "events", "live", "reports", "cron", "nginx"))])
 def test_a_killed_process_is_started_again(home, name):
     killed = home.pid(name)
     os.kill(killed, signal.SIGKILL)
@@ -160,6 +160,7 @@ def test_a_home_whose_name_is_too_long_for_its_sockets_is_refused(second_home):
     assert "too long" in said.stderr
 
 
+@pytest.mark.long
 def test_two_homes_run_side_by_side_and_a_killed_supervisor_leaves_nothing(home, second_home):
     assert second_home.bentevi("up").returncode == 0
     assert home.bentevi("status").returncode == second_home.bentevi("status").returncode == 0

@@ -142,6 +142,7 @@ def on_a_disk_of(size, folder, home, *words):
                           env=home.environment, cwd=CHECKOUT, capture_output=True, text=True, check=False)  # fmt: skip
 
 
+@pytest.mark.long
 def test_faults_are_told_in_words_and_the_home_stays_as_it_was(place):
     """SYS-20: a disk without room, a disk that is not plugged in, a wrong password, a folder without backups, damage; no message shows a password."""
     disk = place / "usb"

@@ -41,6 +41,7 @@ def test_one_number_goes_to_one_of_those_who_want_it(app, client):
     assert len(list(TABLE["extensions"].rows())) == 1 and db.session.query(Number).filter(Number.number == "2050").count() == 1
 
 
+@pytest.mark.long
 def test_one_name_goes_to_one_of_those_who_want_it(app, client):
     """A name is guarded by no number: only by looking before writing."""
     found = at_once(client, lambda visitor, token, number: visitor.post("/api/v1/cost_centres", json={"name": "Loja"}, headers=token).status_code)

@@ -108,6 +108,7 @@ def moved_while_talking(home, address):
     assert home.page()[0] == 200 and home.bentevi("status", check=False).returncode == 0
 
 
+@pytest.mark.long
 def test_a_home_moves_to_postgresql_and_back_while_people_talk(running, new_address):
     """The calls that were up are recorded once, in the database the home has in the end."""
     home = running

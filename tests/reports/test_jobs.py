@@ -236,6 +236,7 @@ def test_a_report_killed_again_and_again_ends_with_a_reason(app, carla, resting)
     assert "interrompido" in text_of(carla.get("/reports")) and "não pôde ser feito" in text_of(carla.get("/calls"))
 
 
+@pytest.mark.long
 def test_a_report_lost_on_the_way_to_its_lane_is_handed_over_again(app, carla, resting):
     """REP-37: Redis may forget what the database has not."""
     one = ask(carla)

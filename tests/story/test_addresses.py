@@ -138,6 +138,7 @@ def test_one_telephone_with_an_old_password_does_not_lock_its_office_out(pbx, ph
     assert neighbour.register() == 200
 
 
+@pytest.mark.long
 def test_local_networks_are_never_blocked_by_default(pbx, phones):
     """USR-36."""
     make_extension("1001")

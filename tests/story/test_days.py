@@ -84,6 +84,7 @@ def outside(pbx, carrier):
     return make_profile("Completo", "Local").name
 
 
+@pytest.mark.long
 def test_a_day_of_a_clinic(pbx, phone, carrier, outside, clock, carla):
     """HRS-05, HRS-08, IVR-10, QUE-16, QUE-17, QUE-36, SVY-01, FEA-28: closed, opening, a telephonist who transfers, a full queue, somebody who gives
     up, one who overflows, lunch, a holiday, a message at night, and a call back."""

@@ -138,6 +138,7 @@ def test_the_exchange_registers_at_a_carrier(pbx, phones, phone):
     assert registrar.call("4830300001", caller="48999998888").talks_with(handset.answer())
 
 
+@pytest.mark.long
 def test_a_monitored_trunk_is_asked_and_one_that_is_not_is_left_alone(pbx, carrier, second_carrier):
     """TRK-11: OPTIONS with monitoring on, none with it off."""
     make_trunk("A", carrier.port, qualify=True)

@@ -345,6 +345,7 @@ def test_the_test_call_after_an_apply_keeps_to_no_shift(pbx, carrier, way_out):
     assert carrier.wait_call("33334444")
 
 
+@pytest.mark.long
 def test_after_the_shift_and_its_tolerance_new_calls_are_refused_and_the_old_one_goes_on(pbx, phone, carrier, way_out, clock):
     """HRS-18, USR-15: end 18:00, tolerance 10 minutes: at 18:05 a call completes, at 18:10 new calls are refused, one in progress is not cut."""
     make("work_shifts", name="Dia", periods=[week("mon 08:00-18:00")], tolerance_minutes=10)

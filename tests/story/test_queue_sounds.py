@@ -101,6 +101,7 @@ def test_the_ringing_tone_always_while_a_member_rings_and_never(pbx, phone, tmp_
     assert heard("2001", RINGBACK, 1250, before_ringing=True) == [True, False]
 
 
+@pytest.mark.long
 def test_position_and_periodic_announcement_in_portuguese(pbx, phone, tmp_path, prompts_of_tones):
     """QUE-14, QUE-15, CFG-16: the second caller hears position two, then that he is next; the audio of choice comes again and again."""
     prompts_of_tones(queue_youarenext=650, queue_thereare=1550, digits_2=2250, queue_callswaiting=1750, queue_thankyou=2450, queue_holdtime=2650,

@@ -340,7 +340,7 @@ def test_after_the_ring_time_the_next_rings_and_after_the_longest_wait_the_overf
     assert 4.5 <= rung[0] <= 7, "the ring time of one member"
 
 
-@pytest.mark.parametrize("kind", ["extension", "queue", "ivr"])
+@pytest.mark.parametrize("kind", ["queue", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("extension", "ivr"))])
 def test_each_kind_of_destination_takes_the_overflow_and_it_is_counted(pbx, phone, kind, carla):
     """QUE-16, QUE-17: an extension, another queue, an IVR; the queue's counter of overflows grows by one, and none is lost."""
     caller, bruno = make_extension("1000"), make_extension("1002")

@@ -130,9 +130,9 @@ def run(groups: list[Group], pbx, scenes: int, rounds: int) -> list[str]:
     return found
 
 
-def test_two_hundred_calls_are_stored_once_while_processes_are_killed(pbx, groups):
+def test_a_hundred_calls_are_stored_once_while_processes_are_killed(pbx, groups):
     """Design §8: 0 call records lost or doubled; counts and states equal to the phones' own, seconds within one."""
-    assert run(groups, pbx, scenes=12, rounds=2) == []
+    assert run(groups, pbx, scenes=6, rounds=2) == []
 
 
 @pytest.mark.long

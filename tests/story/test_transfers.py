@@ -65,6 +65,7 @@ def test_a_blind_transfer_by_its_code_and_the_code_changed(pbx, phone, three):
     assert there.talks_with(third)
 
 
+@pytest.mark.long
 def test_an_attended_transfer_and_its_other_ends(pbx, phone, three):
     """FEA-06, FEA-07, FEA-08: B asks C while A waits; hanging up joins A and C; C hangs up, the code is typed or C does not answer in time:
     B is back with A."""
