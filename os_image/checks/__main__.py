@@ -4,12 +4,13 @@ Each leaves its serial log and pictures in OUT/proofs, and its figures in OUT/pr
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from os_image.checks import smoke, tree, update
+from os_image.checks import calls, smoke, tree, update
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -71,11 +72,36 @@ class Proofs:
 
     def updated(self, part: str, broken: bool) -> None:
         """A fresh disk image takes an update file made from the same tree."""
-        copy = self.folder / f"{part}.qcow2"
-        copy.unlink(missing_ok=True)
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.product("raw")), str(copy), "24G"], check=True)
+        copy = self.copy(part)
         self.note(part, update.prove(self.folder, self.key, copy, self.out / "root", part, self.answers(), broken))
         copy.unlink()
+
+    def copy(self, name: str) -> Path:
+        """A disk that begins as the disk image and keeps what is written to it."""
+        disk = self.folder / f"{name}.qcow2"
+        disk.unlink(missing_ok=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.product("raw")), str(disk), "24G"], check=True)
+        return disk
+
+    def calls(self) -> None:
+        """Telephones call through it, before and after a restart and after a restore on a second machine."""
+        first, second = self.copy("calls"), self.copy("calls-second")
+        self.note("calls", calls.prove(self.folder, self.key, first, second, self.answers(**calls.ANSWERS)))
+        second.unlink()
+
+    def cuts(self) -> None:
+        """After `calls`: the plug is pulled during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
+        disk = self.folder / "calls.qcow2"
+        if not disk.exists():
+            raise Failed("cuts needs the disk that calls leaves")
+        times, acknowledged = int(os.environ.get("BENTEVI_CUTS", "1")), set[str]()
+        for number in range(times):
+            for kind in calls.CUTS:
+                calls.cut(self.folder, self.key, disk, kind, number, acknowledged)
+        with calls.wire() as tap, Machine(self.folder, "cuts-end", tap=tap, address=calls.THERE).disk(disk) as machine:
+            smoke.up(machine, self.key)
+            calls.whole(calls.Site(machine, self.key), acknowledged)
+        self.note("cuts", {"times_each": float(times)})
 
     def update(self) -> None:
         """A good update over SSH: the other slot runs, data and keys stay, and it is the one that starts next time."""

@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 FIRMWARE = Path("/usr/share/OVMF")
+SSH_SECONDS = 600
 STOPS = ("Kernel panic", "INSTALL ERROR", "You are in emergency mode", "end Kernel panic")
 
 
@@ -27,12 +28,15 @@ def free_port() -> int:
 
 
 class Machine:
-    """A PC with two processors and 2 GB. `firmware`: bios, uefi or secureboot. Leaves NAME.serial and NAME-*.png in `folder`."""
+    """A PC with two processors and 2 GB. `firmware`: bios, uefi or secureboot. `tap`: its network is this device, and it is found at `address`;
+    else ports of this machine lead to it. Leaves NAME.serial and NAME-*.png in `folder`."""
 
-    def __init__(self, folder: Path, name: str, *, firmware: str = "bios", answers: str = "", network: bool = True, timeout_seconds: int = 1500) -> None:
+    def __init__(self, folder: Path, name: str, *, firmware: str = "bios", answers: str = "", network: bool = True, timeout_seconds: int = 1500,
+                 tap: str = "", address: str = "127.0.0.1") -> None:
+        self.tap, self.address = tap, address
         self.folder, self.name, self.firmware, self.answers, self.network = folder, name, firmware, answers, network
         self.ends_at, self.began = time.monotonic() + timeout_seconds, time.monotonic()
-        self.ssh_port, self.https_port, self.http_port = free_port(), free_port(), free_port()
+        self.ssh_port, self.https_port, self.http_port = (22, 443, 80) if tap else (free_port(), free_port(), free_port())
         self.serial, self.monitor = folder / f"{name}.serial", folder / f"{name}.monitor"
         self.disks: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -62,7 +66,9 @@ class Machine:
         words = ["qemu-system-x86_64", "-machine", f"q35{smm}", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
                  "-m", "2048", "-display", "none", "-serial", f"file:{self.serial}", "-monitor", f"unix:{self.monitor},server,nowait", "-no-reboot",
                  "-device", "virtio-rng-pci", *self.disks]  # fmt: skip
-        if self.network:
+        if self.tap:
+            words += ["-netdev", f"tap,id=n0,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0"]
+        elif self.network:
             forward = ",".join(f"hostfwd=tcp:127.0.0.1:{ours}-:{theirs}" for ours, theirs in
                                ((self.ssh_port, 22), (self.https_port, 443), (self.http_port, 80)))
             words += ["-netdev", f"user,id=n0,{forward}", "-device", "virtio-net-pci,netdev=n0"]
@@ -162,7 +168,7 @@ class Machine:
     def https(self, path: str) -> tuple[int, str, dict[str, str]]:
         """Status, body and headers; (0, "", {}) when nothing answers."""
         context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection("127.0.0.1", self.https_port, timeout=10, context=context)
+        connection = http.client.HTTPSConnection(self.address, self.https_port, timeout=10, context=context)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -175,7 +181,7 @@ class Machine:
     def greets_by_ssh(self) -> bool:
         """Whether sshd says its line."""
         try:
-            with socket.create_connection(("127.0.0.1", self.ssh_port), 3) as line:
+            with socket.create_connection((self.address, self.ssh_port), 3) as line:
                 line.settimeout(3)
                 return line.recv(64).startswith(b"SSH")
         except OSError:
@@ -185,13 +191,32 @@ class Machine:
         """A command as the administrator; with a password, as root. Raises Failed when it fails (unless not to be checked)."""
         if sudo_password:
             command = f"sudo -S -p '' -- sh -c {quoted(command)}"
-        words = ["ssh", "-i", str(key), "-p", str(self.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-                 "-o", "ConnectTimeout=30", "-o", "IdentitiesOnly=yes", "admin@127.0.0.1", command]
-        run = subprocess.run(words, input=f"{sudo_password}\n" if sudo_password else None, stdin=None if sudo_password else subprocess.DEVNULL,
-                             capture_output=True, text=True, timeout=300, check=False)
+        run = subprocess.run(self._ssh_words(command, key), input=f"{sudo_password}\n" if sudo_password else None, stdin=None if sudo_password else subprocess.DEVNULL,
+                             capture_output=True, text=True, timeout=SSH_SECONDS, check=False)
         if check and run.returncode:
             raise Failed(f"{self.name}: {command}: {run.returncode}\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
         return run.stdout
+
+    def _ssh_words(self, command: str, key: Path) -> list[str]:
+        return ["ssh", "-i", str(key), "-p", str(self.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+                "-o", "ConnectTimeout=30", "-o", "IdentitiesOnly=yes", f"admin@{self.address}", command]
+
+    def put(self, file: Path, name: str, key: Path) -> str:
+        """A file into the administrator's folder; its name there."""
+        with file.open("rb") as stream:
+            subprocess.run(self._ssh_words(f"cat > {name}", key), stdin=stream, check=True, timeout=1800)
+        return name
+
+    def fetch(self, name: str, file: Path, key: Path) -> None:
+        """One of the administrator's files."""
+        with file.open("wb") as out:
+            subprocess.run(self._ssh_words(f"cat {name}", key), stdin=subprocess.DEVNULL, stdout=out, check=True, timeout=1800)
+
+    def pull_the_plug(self) -> None:
+        """As when the current fails: what the machine did not write is gone."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
 
 
 def quoted(text: str) -> str:

@@ -63,15 +63,6 @@ def make(root: Path, folder: Path, version: str, broken: bool) -> Path:
     return out
 
 
-def send(machine: Machine, file: Path, key: Path) -> str:
-    """Over SSH, by its input: the name on the machine."""
-    words = ["ssh", "-i", str(key), "-p", str(machine.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-             "-o", "IdentitiesOnly=yes", "admin@127.0.0.1", f"cat > {file.name}"]
-    with file.open("rb") as stream:
-        subprocess.run(words, stdin=stream, check=True, timeout=1800)
-    return file.name
-
-
 def status(machine: Machine, key: Path) -> dict[str, Any]:
     """What `bentevi update status --json` says; nothing while the machine is away."""
     try:
@@ -99,7 +90,7 @@ def prove(folder: Path, key: Path, disk: Path, root: Path, name: str, answers: s
         here = status(machine, key)["version"]
         if slot(machine, key) != "a":
             raise Failed(f"{name}: the disk image does not start slot a")
-        sent = send(machine, file, key)
+        sent = machine.put(file, file.name, key)
         said = machine.ssh(f"bentevi update check {sent}", key)
         if f"good: Bentevi {NEW}" not in said:
             raise Failed(f"{name}: check said {said}")
