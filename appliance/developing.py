@@ -1,4 +1,4 @@
-"""`bentevi test` and `bentevi bench`: for those who build the product. Tests run two at a time, each half with a home of its own."""
+"""`bentevi test` and `bentevi bench`: for those who build the product. Tests run three at a time, each with homes of its own."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import click
 
 from appliance.settings import CHECKOUT
 
-SIDE_BY_SIDE = 2       # most tests wait for telephones; more at once would make these late on two cores
+SIDE_BY_SIDE = 3       # most tests wait for telephones: with two at once, two cores are idle half of the time
 AGAIN_AT_MOST = 12     # failures of more tests than this are no accident of timing
 NOTHING_TO_RUN = 5     # exit status of pytest
 BENCHES = ("agi", "apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports", "treated")
@@ -27,7 +27,7 @@ def add_to(group: click.Group) -> None:
     def test(long: bool, word: str | None, database: str | None, paths: tuple[str, ...]) -> None:
         """Run the tests: rules, screens, real calls, a real browser. PATHS: files or folders of tests/.
 
-        Everything runs on SQLite; then what depends on the database runs on PostgreSQL too. What fails beside the other half
+        Everything runs on SQLite; then what depends on the database runs on PostgreSQL too. What fails beside others
         is tried once more alone, and named as unstable when it passes then.
         """
         which = [] if long else ["not long"]
