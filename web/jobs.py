@@ -19,6 +19,7 @@ pages = Blueprint("jobs", __name__)
 
 TITLES = {  # function → what a person reads
     "jobs.addresses.put": _l("Put blocked addresses in force"),
+    "jobs.desk_phones.tell_of_port": _l("Tell desk phones of another SIP port"),
     "jobs.addresses.forget_old": _l("Remove old entries of blocked addresses"),
     "jobs.apply.run": _l("Apply the configuration"),
     "jobs.audio_prompts.make": _l("Prepare a sound"),
