@@ -55,14 +55,20 @@ class Keeper:
         newest, proved = _numbers()
         is_known, needs_proof = number == newest, number > proved
         if not is_known or not (needs_proof or has_room()):  # not known: an apply is just about to write it down
-            self.drop()
+            self.let_go()
             return
         with warm.lock(self.machine, wait_seconds=0) as is_ours:
             if is_ours and store.in_force(self.machine) == number:
                 self._boot(number)
 
+    def let_go(self) -> None:
+        """No shadow any more, unless an apply works with it just now: then at the next look."""
+        with warm.lock(self.machine, wait_seconds=0) as is_ours:
+            if is_ours:
+                self.drop()
+
     def drop(self) -> None:
-        """No shadow any more."""
+        """No shadow any more. Whoever asks for it holds the lock, or ends."""
         warm.withdraw(self.machine)
         self.held.close()
         self.trial, self.number = None, 0
@@ -169,7 +175,7 @@ def main() -> None:
                 except (Busy, OperationalError) as why:  # Asterisk or the database is away or occupied
                     db.session.rollback()
                     log.info("not now: %s", why)
-                    keeper.drop()
+                    keeper.let_go()
                 time.sleep(LOOK_SECONDS)
         finally:
             keeper.drop()

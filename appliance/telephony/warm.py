@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from appliance.errors import Busy
 from appliance.settings import Settings
 from appliance.telephony import complaints, locks, points, readings, runtime
 from appliance.telephony.findings import Finding
@@ -68,9 +69,13 @@ def taken(settings: Settings, number: int) -> Iterator[Shadow | None]:
 
 
 def load(trial: Shadow, etc: Path, old: Mapping[str, str], files: Mapping[str, str]) -> list[Finding]:
-    """The shadow reads a candidate over the revision it runs on. Findings: what it refuses to read, and its complaints."""
+    """The shadow reads a candidate over the revision it runs on. Findings: what it refuses to read, and its complaints. Raises Busy when it
+    is gone."""
     trial.begin_messages()
-    relink(trial.folder, etc)
+    try:
+        relink(trial.folder, etc)
+    except FileNotFoundError as why:
+        raise Busy("its folder was removed") from why
     points.reached("warm.before_reload")
     found = reload(trial.ask, changed_paths(old, files))
     points.reached("warm.after_reload")

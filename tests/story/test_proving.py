@@ -1,16 +1,17 @@
 """SYS-17: a change is tried on the warm shadow, booted cold right after, and taken back when it does not boot; the test call."""
 
+import shutil
 import time
 
 import pytest
 
-from appliance import applying, changes, config_files, settings
+from appliance import applying, changes, config_files, proving, settings
 from appliance import db as ground
 from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from appliance.revisions.model import FAILED, Revision, last_attempt, newest_number, proved_number
-from appliance.telephony import points, runtime, store, warm
+from appliance.telephony import points, runtime, shadow, store, warm
 from tests.build import change, company, make_class, make_extension, make_outbound_route, make_profile, make_trunk
 from tests.records import kill
 from tests.story.test_kill_points import wait_warm
@@ -190,3 +191,38 @@ def test_the_shadow_that_is_kept_dies_with_its_keeper(pbx):
     wait(lambda: not folder.exists() and warm.offered(machine) == store.in_force(machine))
     (kept,) = machine.run.glob("shadow-*")
     assert kept != folder and runtime.is_running(kept / "run" / "asterisk.ctl")
+
+
+def test_where_memory_is_short_a_shadow_is_not_taken_away_from_an_apply_that_uses_it(app, tmp_path, monkeypatch):
+    """SYS-17, SYS-16: on a machine of 2 GB there is no room for another shadow as long as this one lives; every apply failed for that."""
+    machine, dropped = settings.load(), []
+    keeper = proving.Keeper(machine)
+    keeper.held.callback(dropped.append, True)
+    keeper.trial, keeper.number = shadow.Shadow(tmp_path, True), 7
+    monkeypatch.setattr(store, "in_force", lambda _machine: 7)
+    monkeypatch.setattr(proving, "_numbers", lambda: (7, 7))
+    monkeypatch.setattr(proving, "has_room", lambda: False)
+    monkeypatch.setattr(warm, "withdraw", lambda _machine: None)  # the note is the real keeper's
+    with warm.lock(machine, 60) as is_ours:
+        assert is_ours
+        keeper.turn()
+        assert not dropped
+    wait(lambda: keeper.turn() or dropped)
+
+
+def test_a_shadow_whose_folder_is_gone_is_replaced_by_a_cold_one(pbx):
+    """SYS-17: a cleaner or a full disk took it; the apply takes longer and passes."""
+    row = make_extension("1000", name="Ana")
+    pbx.apply()
+    db.session.rollback()
+    wait_warm()
+    for folder in settings.load().run.glob("shadow-*"):
+        folder.rename(folder.with_name(f"gone-{folder.name}"))
+    try:
+        change(row, name="Ana Maria")
+        pbx.apply()
+        assert "Ana Maria" in pbx.ask("pjsip show endpoint 1000")
+    finally:
+        kill("proving")
+        for folder in settings.load().run.glob("gone-*"):
+            shutil.rmtree(folder)
