@@ -19,7 +19,7 @@ from tests.phones import Phones
 
 HERE, THERE, WIRE = "10.77.0.1", "10.77.0.2", "bentevi-prova"
 PASSWORD_OF_BACKUPS = "senha-dos-backups-1"
-STORE = "/var/lib/bentevi/prova-backups"
+STORE = "/mnt/prova/backups"  # where a disk of its own would be mounted
 SITE = """bentevi: 1
 company: {name: Padaria Estrela, area_code: "48"}
 extension_classes:
@@ -127,6 +127,7 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
             wait(lambda: len(site.calls()) == 1, "the record of the call")
             wait(lambda: ".mp3" in site.root("find /var/lib/bentevi/recordings -type f"), "the recording of the call")
             figures["memory_used_mb"] = float(machine.ssh("LC_ALL=C free -m | awk '/^Mem/ { print $3 }'", key))
+            site.root("install -d -o bentevi -g bentevi -m 700 /mnt/prova")
             site.load(f"bentevi: 1\nbackup_policy: {{kind: disk, address: {STORE}, encryption_password: {PASSWORD_OF_BACKUPS}}}\n")
             site.bentevi("backup now")
             before = site.state()
@@ -147,7 +148,7 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
             smoke.up(machine, key)
             site.root("systemctl stop bentevi.target")
             machine.put(packed, "backups.tar", key)
-            site.root(f"install -d -o bentevi -g bentevi -m 700 {STORE} && tar -C {STORE} -xf /home/admin/backups.tar && chown -R bentevi:bentevi {STORE}")
+            site.root(f"install -d -o bentevi -g bentevi -m 700 /mnt/prova {STORE} && tar -C {STORE} -xf /home/admin/backups.tar && chown -R bentevi:bentevi {STORE}")
             began = machine.seconds
             site.product(f"restore --from disk --address {STORE} --yes", BENTEVI_BACKUP_PASSWORD=PASSWORD_OF_BACKUPS)
             figures["restore_s"] = round(machine.seconds - began, 1)
