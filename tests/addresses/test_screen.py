@@ -1,13 +1,14 @@
 """Pages, API and commands about addresses."""
 
 import http.client
+import re
 import time
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from appliance import changes, closed, settings
+from appliance import changes, closed, ports, settings
 from appliance.address_policy import bans
 from appliance.address_rules import model as rules
 from appliance.address_rules.model import AddressRule
@@ -17,6 +18,7 @@ from appliance.cli import bentevi
 from appliance.closed import PAGES, SIP
 from appliance.db import db
 from appliance.errors import Refused
+from os_image.firstboot import firewall
 from tests.build import make, make_trunk, make_user
 from tests.visitor import person, text_of
 
@@ -135,6 +137,15 @@ def test_a_ban_ends_by_itself_and_is_in_the_rows_so_that_no_restart_forgets_it()
     db.session.commit()
     force.put()
     assert not closed.keeps_out(OUTSIDE)
+
+
+def test_the_page_lists_the_ports_that_are_open(carla):
+    """TRK-07: those the firewall is told, and those of the pages."""
+    machine = settings.load()
+    page = text_of(carla.get("/addresses"))
+    used = ports.listening(machine)
+    assert re.search(rf"{machine.http_port}, {machine.https_port} TCP .* {used.sip} UDP, TCP .* {used.rtp_start}-{used.rtp_end} UDP", page), page
+    assert firewall.ports(used.lines()) == {"sip": [(used.sip, used.sip)], "voice": [(used.rtp_start, used.rtp_end)]}
 
 
 def test_wrong_logins_of_different_people_close_the_pages_for_an_address(client):

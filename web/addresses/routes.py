@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from pydantic import BaseModel
 from spectree import Response as Answers
 
-from appliance import lanes
+from appliance import lanes, ports, settings
 from appliance.address_policy import bans
 from appliance.address_policy import model as policies
 from appliance.address_policy.bans import Ban
@@ -56,7 +56,14 @@ def may_call() -> ResponseReturnValue:
 def show() -> ResponseReturnValue:
     """Every ban in force, newest first."""
     return render_template("addresses/addresses.html", found=bans.standing(), policy=policies.current(), sip=SIP, may_allow=_may_allow(),
-                           rule_count=len(rules.rules()))  # fmt: skip
+                           rule_count=len(rules.rules()), openings=openings())  # fmt: skip
+
+
+def openings() -> list[tuple[str, str]]:
+    """What this exchange listens for from outside: ports, and what for (TRK-07). The appliance's firewall lets in exactly these, and SSH."""
+    machine, used = settings.load(), ports.listening(settings.load())
+    return [(f"{machine.http_port}, {machine.https_port} TCP", _("pages")), (f"{used.sip} UDP, TCP", _("SIP: telephones and suppliers")),
+            (f"{used.rtp_start}-{used.rtp_end} UDP", _("voice of calls"))]
 
 
 def _may_allow() -> bool:
