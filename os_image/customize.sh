@@ -39,7 +39,6 @@ cp --remove-destination "$root/usr/lib/os-release" "$root/etc/os-release"
 
 units=(bentevi.target appliance-update-start.service appliance-update-check.service appliance-update.path appliance-machine.service
     appliance-firewall.service appliance-firewall.path appliance-banner.service appliance-banner.path appliance-grow.service)
-for file in "$root"/etc/systemd/system/*.mount; do units+=("$(basename "$file")"); done
 in_root systemctl --quiet enable "${units[@]}" ssh.service nftables.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service
 in_root systemctl --quiet set-default multi-user.target
 # The distribution's own services of what we run ourselves; what writes to the product, or fetches, by itself; keys made elsewhere.

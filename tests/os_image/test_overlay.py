@@ -1,6 +1,7 @@
 """SYS-16: what goes onto the appliance: every process is a unit with a user and limits, only named ports open, no secret, no default password."""
 
 import configparser
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -143,3 +144,15 @@ def test_a_data_partition_that_cannot_be_widened_is_mounted_all_the_same():
     assert grow["WantedBy"] == "data.mount" and "RequiredBy" not in grow
     script = (OVERLAY / "usr/lib/bentevi/grow").read_text()
     assert script.count('resize2fs "$part"') == 1 and script.index('e2fsck -f -p "$part"') < script.index('resize2fs "$part"')
+
+
+@pytest.mark.parametrize(("words", "mounted"), [("root=LABEL=root-a ro quiet", True), ("boot=live systemd.unit=appliance-install.target", False)])
+def test_the_data_partition_is_asked_for_everywhere_but_on_the_medium(tmp_path, words, mounted):
+    """SYS-16: the installer waited ten minutes for a partition that it was to make."""
+    folders = [tmp_path / name for name in ("normal", "early", "late")]
+    for folder in folders:
+        folder.mkdir()
+    subprocess.run([OVERLAY / "usr/lib/systemd/system-generators/bentevi-mounts", *folders], env={"PATH": os.environ["PATH"], "SYSTEMD_PROC_CMDLINE": words}, check=True)
+    units = {path.name for path in UNITS.glob("*.mount")}
+    assert {path.name for path in tmp_path.rglob("*.mount")} == (units if mounted else set()) and len(units) == 4
+    assert not [path for path in UNITS.glob("*.mount") if "[Install]" in path.read_text()]
