@@ -68,7 +68,7 @@ def tools(root: Path) -> list[str]:
         "sshd": ["sh", "-c", "ssh-keygen -q -t ed25519 -N '' -f /tmp/check-key; mkdir -p /run/sshd; sed 's#/etc/bentevi/ssh/ssh_host_ed25519_key#/tmp/check-key#' "
                              "/etc/ssh/sshd_config.d/10-bentevi.conf > /tmp/check.conf; sshd -t -f /tmp/check.conf"],
         "systemd-analyze": ["sh", "-c", "systemd-analyze verify --man=no --recursive-errors=no /etc/systemd/system/bentevi*.service "
-                                        "/etc/systemd/system/appliance*.service /etc/systemd/system/*.mount /etc/systemd/system/bentevi.target"],
+                                        "/etc/systemd/system/appliance*.service /usr/lib/bentevi/mounts/*.mount /etc/systemd/system/bentevi.target"],
         "nginx": ["sh", "-c", "cd /opt/bentevi && T=$(mktemp -d) && mkdir $T/nginx $T/secrets $T/run $T/log && BENTEVI_HOME=$T PYTHONPATH=/opt/bentevi "
                               "venv/bin/python -c 'from appliance import processes,settings; from appliance import own_certificate; s=settings.load(); own_certificate.ensure(s.secrets,s.bind); "
                               "processes.nginx_command(s)' && nginx -t -q -e stderr -p $T/ -c nginx/nginx.conf; c=$?; rm -rf $T; exit $c"],
