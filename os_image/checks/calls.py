@@ -153,7 +153,7 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
             site.product(f"restore --from disk --address {STORE} --yes", BENTEVI_BACKUP_PASSWORD=PASSWORD_OF_BACKUPS)
             figures["restore_s"] = round(machine.seconds - began, 1)
             site.root("systemctl start bentevi.target")
-            wait(lambda: all(one["answers"] for one in json.loads(site.bentevi("status --json"))["processes"]), "everything answers after the restore", 900)
+            smoke.up(machine, key)
             after = site.state()
             different = [name for name in before if before[name] != after[name]]
             if different:
