@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from appliance import whole_files
 from appliance.settings import Settings
 
 
@@ -49,7 +50,7 @@ def _number(file: Path, pattern: str, default: int) -> int:
 
 def note_start(machine: Settings) -> None:
     """Asterisk starts now, with those in force."""
-    _started(machine).write_text(in_force(machine).lines(), encoding="ascii")
+    whole_files.write(_started(machine), in_force(machine).lines())
 
 
 def listening(machine: Settings) -> Ports:
@@ -66,8 +67,7 @@ def started(machine: Settings) -> Ports:
 
 def note_quiet(machine: Settings) -> None:
     """No call is up: nobody has an older voice port any more."""
-    if started(machine) != listening(machine):
-        _started(machine).write_text(listening(machine).lines(), encoding="ascii")
+    whole_files.write(_started(machine), listening(machine).lines())
 
 
 def _started(machine: Settings) -> Path:

@@ -48,7 +48,8 @@ def tell_of_port() -> int:
     Registrations outlive a restart, so they hear it from the new port. Raises Busy while Asterisk is down."""
     port = ports.listening(settings.load()).sip
     phones = list(db.session.scalars(select(DeskPhone).join(DeskPhoneKey, DeskPhoneKey.desk_phone_id == DeskPhone.id).where(DeskPhoneKey.port != port)))
-    orders = [(endpoint, EVENTS[models.BY_NAME[phone.model].format]) for phone in phones if (endpoint := _endpoint(phone))]
+    on = [phone for phone in phones if phone.of_extension().provisioning]  # others would ask for a file they do not get, every minute
+    orders = [(endpoint, EVENTS[models.BY_NAME[phone.model].format]) for phone in on if (endpoint := _endpoint(phone))]
     db.session.rollback()
     _send(orders)
     return len(orders)

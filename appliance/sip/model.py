@@ -78,6 +78,8 @@ class Sip(Base):
         return Ports(self.sip_port or machine.sip, self.rtp_start or machine.rtp_start, self.rtp_end or machine.rtp_end)
 
     def _check_ports(self) -> None:
+        if self.sip_port is self.rtp_start is self.rtp_end is None:
+            return  # what the environment says is the technician's choice, and no reason to refuse another field
         machine, wanted = settings.load(), self.ports()
         if wanted.rtp_end - wanted.rtp_start < LEAST_VOICE_PORTS - 1:
             raise Refused(_("At least %(count)s voice ports: from %(first)s the last one is %(last)s or higher.", count=LEAST_VOICE_PORTS,

@@ -7,7 +7,7 @@ import pytest
 from appliance import applying, closed, live, ports, settings
 from appliance.addresses import force
 from appliance.desk_phones import reload
-from tests.build import make_extension, sip
+from tests.build import change, make_extension, sip
 from tests.desk_phones.conftest import fresh_limits  # noqa: F401  the same fixture
 from tests.homes import free_ports
 from tests.story.test_applying import _wait as wait
@@ -59,7 +59,11 @@ def test_another_sip_port_is_taken_by_asterisk_firewall_and_phones_together(pbx,
     wait(lambda: pbx.pid() not in (0, first) and pbx.is_booted(), 60)
     assert is_free(old) and not is_free(new)
     assert [line for line in open_ports() if line.startswith("sip")] == [f"sip {new}"]
-    wait(lambda: live.row("extensions", "1001").get("contacts") and reload.tell_of_port(), 30)
+    wait(lambda: live.row("extensions", "1001").get("contacts"), 30)
+    change(ana, provisioning=False)
+    assert reload.tell_of_port() == 0, "it would not get the file"
+    change(ana, provisioning=True)
+    wait(reload.tell_of_port, 30)
     desk.wait(lambda: any(one.method == "NOTIFY" and one.header("Event") == "check-sync" for one in desk.messages), 10, "the order to fetch")
     assert device.start().port == new and reload.tell_of_port() == 0, "told until it has the file, not longer"
 
@@ -95,6 +99,13 @@ def test_other_voice_ports_hold_for_the_next_call_and_the_call_that_is_up_keeps_
         end.wait_ended()
     wait(lambda: not applying.calls_up(), 10)
     assert [line for line in open_ports() if line.startswith("voice")] == [f"voice {begin}-{begin + 99}"]
+
+
+def test_few_ports_of_the_environment_keep_nobody_from_saving_the_page(app, carla, monkeypatch):
+    """SYS-07: and the first start, which makes the row, works."""
+    monkeypatch.setenv("BENTEVI_RTP_PORTS", "10000-10009")
+    assert carla.api("PATCH", "/api/v1/sip", {"local_networks": ["10.0.0.0/8"]}).status_code == 200
+    assert carla.api("PATCH", "/api/v1/sip", {"rtp_start": 10002}).status_code == 422
 
 
 def test_ports_that_cannot_be_are_refused_at_their_field(pbx, carla):
