@@ -340,7 +340,8 @@ def user() -> None:
 
 @user.command("password")
 @click.argument("login")
-def user_password(login: str) -> None:
+@click.option("--dry-run", is_flag=True, help="Only say who it is.")
+def user_password(login: str, dry_run: bool) -> None:
     """Give LOGIN a new generated password, to be changed at the next login; unlocks it too."""
     from appliance.db import db
     from appliance.users import model, password
@@ -349,6 +350,9 @@ def user_password(login: str) -> None:
         person = model.by_login(login)
         if person is None:
             raise Refused(f"there is no user {login}")
+        if dry_run:
+            click.echo(f"would give {person.login} ({person.name}) a new password{' and unlock it' if person.locked_until else ''}; nothing changed")
+            return
         text = password.generate()
         model.resource.update(person, {"password": text, "must_change_password": True})
         person.locked_until, person.wrong_passwords = None, 0

@@ -13,7 +13,7 @@ from appliance.settings import CHECKOUT
 SIDE_BY_SIDE = 3       # most tests wait for telephones: with two at once, two cores are idle half of the time
 AGAIN_AT_MOST = 12     # failures of more tests than this are no accident of timing
 NOTHING_TO_RUN = 5     # exit status of pytest
-BENCHES = ("agi", "apply", "blacklists", "calls", "gaps", "imports", "ingest", "panel", "reports", "treated")
+BENCHES = ("agi", "apply", "blacklists", "calls", "gaps", "idle", "imports", "ingest", "panel", "reports", "restore", "treated")
 
 
 def add_to(group: click.Group) -> None:
@@ -39,7 +39,7 @@ def add_to(group: click.Group) -> None:
     @click.argument("arguments", nargs=-1)
     @click.option("--json", "as_json", is_flag=True, help="The only format there is; accepted for scripts.")
     def bench(name: str, arguments: tuple[str, ...], as_json: bool) -> None:
-        """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; calls, treated: of new calls a second; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql."""
+        """Measure NAME on this machine, on a home of its own, and print JSON. apply, imports: ARGUMENTS are numbers of extensions; gaps: of calls and of applies; calls, treated: of new calls a second; reports: of calls, ingest: of waiting calls and seconds, both also sqlite or postgresql; idle: seconds; restore: gigabytes."""
         run = subprocess.run([sys.executable, "-m", f"tests.bench.{name}", *arguments], cwd=CHECKOUT, env=_environment(), check=False)
         sys.exit(run.returncode)
 

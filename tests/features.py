@@ -216,7 +216,7 @@ ROWS = {
     "SYS-16": ("Installable image", "console"),
     "SYS-17": ("Configuration generation", "/revisions"),
     "SYS-18": ("Background jobs", "/jobs"),
-    "SYS-19": ("Maintenance: doctor, bundle for support, capture of a call, backup and restore at the console", "/backups, console"),
+    "SYS-19": ("Maintenance: doctor, bundle for support, capture of a call, backup and restore at the console; dry runs", "/backups, console"),
     "SYS-09": ("Domain, HTTPS and WebSocket", "/certificate, console"),
     "SYS-20": ("Backup, restore, rehearsal", "/backups, /backup_policy"),
     "SYS-22": ("Time and zone", "/company"),

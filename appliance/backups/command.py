@@ -26,10 +26,15 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
             context.invoke(backup_now)
 
     @backup.command("now")
+    @click.option("--dry-run", is_flag=True, help="Only look at the place and say what would be kept there.")
     @as_json
-    def backup_now(as_json: bool = False) -> None:
+    def backup_now(as_json: bool = False, dry_run: bool = False) -> None:
         """Make a backup here and now, to where the settings say; needs neither browser nor worker. Status 1 when it fails."""
         with rows():
+            if dry_run:
+                planned = _plan()
+                tell({"backup": planned}, as_json, lambda: [_line_of_plan(planned)])
+                return
             found = _make()
             tell({"backup": found}, as_json, lambda: [_line(found)])
             sys.exit(0 if found["state"] == "done" else 1)
@@ -99,6 +104,26 @@ def _add_restore(group: click.Group, rows: Any, tell: Any) -> None:
         where = _where(rows, kind, address, username)
         report = _restore(where, backup, database, dry_run, yes, as_json)
         tell(report, as_json, lambda: _told(report))
+
+
+def _plan() -> dict[str, Any]:
+    """What a backup made now would do: the place is opened with its passwords, and nothing is written."""
+    from appliance import settings
+    from appliance.backup_policy import model
+    from appliance.backups import content, destination, store
+    from appliance.db import read_only
+
+    read_only()
+    policy = model.current()
+    where = destination.of(policy)
+    found = store.look(where)
+    return {"to": policy.kind, "address": where.shown, "backups_there": len(found or []), "is_new": found is None, "keep": policy.keep_count,
+            "file_bytes": content.size_bytes(settings.load())}  # fmt: skip
+
+
+def _line_of_plan(plan: dict[str, Any]) -> str:
+    there = "no backups yet, the place would be made ready" if plan["is_new"] else f"{plan['backups_there']} backups there, the newest {plan['keep']} would stay"
+    return f"would back up the rows and {plan['file_bytes'] / 1_000_000:.1f} MB of files to {plan['to']} {plan['address']}: {there}; nothing was written"
 
 
 def _make() -> dict[str, Any]:

@@ -64,14 +64,16 @@ class Destination:
             found |= {"SSH_ASKPASS": str(ASKPASS), "SSH_ASKPASS_REQUIRE": "force", "BENTEVI_FAR_PASSWORD": self.password}
         return found
 
-    def look(self) -> None:
+    def look(self, makes: bool = True) -> None:
         """Raises Refused or Busy when a folder of this machine is not what it should be: a disk that was pulled out leaves an empty folder
-        behind, which would fill the system's own disk."""
+        behind, which would fill the system's own disk. A folder that is not there is made, unless nothing may be written."""
         if self.kind not in (DISK, USB):
             return
         folder = Path(self.address)
         if self.kind == USB and not _is_on_another_disk(folder):
             raise Busy(_("No USB disk is mounted at %(folder)s. Plug it in and mount it there, then try again.", folder=self.address))
+        if not makes and not folder.exists():
+            return
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:

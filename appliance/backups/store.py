@@ -98,6 +98,13 @@ def snapshots(destination: Destination, reads_only: bool = False) -> list[Snapsh
     return sorted(found, key=lambda one: one.at)
 
 
+def look(destination: Destination) -> list[Snapshot] | None:
+    """As `snapshots`, and nothing is written anywhere; None when there is no store yet."""
+    destination.look(makes=False)
+    done = _run(destination, "snapshots", "--json", "--no-lock")
+    return None if done.returncode and _is_missing(done.stderr) else snapshots(destination, reads_only=True)
+
+
 def forget(destination: Destination, keep_count: int) -> None:
     """Remove all but the newest so many, and the room only they took."""
     _good(destination, _run(destination, "forget", "--keep-last", str(keep_count), "--group-by", "", "--prune"))

@@ -41,16 +41,25 @@ def name() -> str:
 
 def make() -> bytes:
     """The file. Inside an application; reads only."""
-    machine = settings.load()
-    mask = masking.of_home(machine)
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for path, text in _parts(machine):
-            plain = (text if path == "READ-ME.txt" else mask.text(text)).encode()
+        for path, plain in _masked():
             entry = tarfile.TarInfo(f"bentevi/{path}")
             entry.size, entry.mtime, entry.mode = len(plain), int(time.time()), 0o600
             archive.addfile(entry, io.BytesIO(plain))
     return out.getvalue()
+
+
+def listed() -> list[tuple[str, int]]:
+    """Path and bytes of all that the file would hold."""
+    return [(path, len(plain)) for path, plain in _masked()]
+
+
+def _masked() -> Iterator[tuple[str, bytes]]:
+    machine = settings.load()
+    mask = masking.of_home(machine)
+    for path, text in _parts(machine):
+        yield path, (text if path == "READ-ME.txt" else mask.text(text)).encode()
 
 
 def _parts(machine: Settings) -> Iterator[tuple[str, str]]:

@@ -31,13 +31,17 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
 
     @group.command("bundle")
     @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it (-: to the standard output); default: a name with the time, here.")
-    def bundle_(output: Path | None) -> None:
+    @click.option("--dry-run", is_flag=True, help="Only list what it would hold, with the bytes of each.")
+    def bundle_(output: Path | None, dry_run: bool) -> None:
         """Write a bundle for support, without secrets, names and telephone numbers."""
         from appliance.db import read_only
         from appliance.support import bundle
 
         with rows():
             read_only()
+            if dry_run:
+                click.echo("\n".join(f"{size:>10}  {path}" for path, size in bundle.listed()))
+                return
             if str(output) == "-":
                 sys.stdout.buffer.write(bundle.make())
                 return

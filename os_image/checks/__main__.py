@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from os_image.checks import calls, smoke, tree, update
+from os_image.checks import calls, console, smoke, tree, update
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -88,6 +88,12 @@ class Proofs:
         first, second = self.copy("calls"), self.copy("calls-second")
         self.note("calls", calls.prove(self.folder, self.key, first, second, self.answers(**calls.ANSWERS)))
         second.unlink()
+
+    def console(self) -> None:
+        """Maintenance: the network's address with its minute to confirm, and dry runs."""
+        disk = self.copy("console")
+        self.note("console", console.prove(self.folder, self.key, disk, self.answers(**calls.ANSWERS)))
+        disk.unlink()
 
     def cuts(self) -> None:
         """After `calls`: the plug is pulled during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""

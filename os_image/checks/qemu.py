@@ -191,26 +191,26 @@ class Machine:
         """A command as the administrator; with a password, as root. Raises Failed when it fails (unless not to be checked)."""
         if sudo_password:
             command = f"sudo -S -p '' -- sh -c {quoted(command)}"
-        run = subprocess.run(self._ssh_words(command, key), input=f"{sudo_password}\n" if sudo_password else None, stdin=None if sudo_password else subprocess.DEVNULL,
+        run = subprocess.run(self.ssh_words(command, key), input=f"{sudo_password}\n" if sudo_password else None, stdin=None if sudo_password else subprocess.DEVNULL,
                              capture_output=True, text=True, timeout=SSH_SECONDS, check=False)
         if check and run.returncode:
             raise Failed(f"{self.name}: {command}: {run.returncode}\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
         return run.stdout
 
-    def _ssh_words(self, command: str, key: Path) -> list[str]:
+    def ssh_words(self, command: str, key: Path) -> list[str]:
         return ["ssh", "-i", str(key), "-p", str(self.ssh_port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
                 "-o", "ConnectTimeout=30", "-o", "IdentitiesOnly=yes", f"admin@{self.address}", command]
 
     def put(self, file: Path, name: str, key: Path) -> str:
         """A file into the administrator's folder; its name there."""
         with file.open("rb") as stream:
-            subprocess.run(self._ssh_words(f"cat > {name}", key), stdin=stream, check=True, timeout=1800)
+            subprocess.run(self.ssh_words(f"cat > {name}", key), stdin=stream, check=True, timeout=1800)
         return name
 
     def fetch(self, name: str, file: Path, key: Path) -> None:
         """One of the administrator's files."""
         with file.open("wb") as out:
-            subprocess.run(self._ssh_words(f"cat {name}", key), stdin=subprocess.DEVNULL, stdout=out, check=True, timeout=1800)
+            subprocess.run(self.ssh_words(f"cat {name}", key), stdin=subprocess.DEVNULL, stdout=out, check=True, timeout=1800)
 
     def pull_the_plug(self) -> None:
         """As when the current fails: what the machine did not write is gone."""

@@ -3,6 +3,7 @@
     bentevi-network show
     bentevi-network dhcp                                     by DHCP
     bentevi-network fixed ADDRESS/PREFIX ROUTER [DNS…]       a fixed address
+    bentevi-network --dry-run dhcp | fixed …                 only shows what the file of the network would be
 """
 
 import select
@@ -81,11 +82,15 @@ def main(words: list[str]) -> int:
     """0 done, 1 went back, 2 refused."""
     if words == ["show"]:
         return subprocess.run(["networkctl", "status", "--no-pager", "--lines=0"], check=False).returncode
+    is_tried = words[:1] == ["--dry-run"]
     try:
-        text = wanted(words)
+        text = wanted(words[1:] if is_tried else words)
     except ValueError as why:
         print(why, file=sys.stderr)
         return 2
+    if is_tried:
+        print(text or "(DHCP)\n", "Nada mudou.", sep="")
+        return 0
     stays = change(text)
     print("A rede fica assim." if stays else "A rede voltou a ser como era.")
     return 0 if stays else 1

@@ -3,6 +3,7 @@ the console stay, so that whoever may do this can still come in.
 
     bentevi-reset          asks for the machine's name first; puts aside what there is (one is kept, the one before it goes)
     bentevi-reset back     takes back what was put aside, and puts the present one in its place
+    --dry-run before either: only says what would go where
 
 Both end with a restart of the machine. Nothing is copied: folders of one partition change their names, and after a power cut the same
 command goes on where it was.
@@ -59,6 +60,21 @@ def take_back(data: Path) -> None:
     shutil.rmtree(over)
 
 
+def would(data: Path, words: list[str]) -> list[str]:
+    """What either command would do, folder by folder. Raises LookupError when `back` has nothing to bring."""
+    if words and not (data / KEPT).is_dir() and not (data / SWAP).is_dir():
+        raise LookupError("nada foi guardado por uma volta ao inicio")
+    there = data / (SWAP if (data / SWAP).is_dir() else KEPT)
+    found = [f"{data / name}: {_megabytes(data / name)} MB iriam para {data / KEPT / name}" for name in FOLDERS]
+    if words:
+        return found + [f"{there / name}: {_megabytes(there / name)} MB voltariam para {data / name}" for name in FOLDERS]
+    return found + ([f"{there}: {_megabytes(there)} MB de uma vez anterior seriam apagados"] if there.is_dir() else [])
+
+
+def _megabytes(folder: Path) -> int:
+    return round(sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file()) / 1_000_000)
+
+
 def _move(data: Path, target: Path) -> None:
     """Every entry of the exchange's folders; the folders themselves stay, because they are mounted."""
     for name in FOLDERS:
@@ -69,9 +85,17 @@ def _move(data: Path, target: Path) -> None:
 
 def main(words: list[str]) -> int:
     """The two commands above; 2 when they make no sense or nobody confirms."""
+    is_tried, words = words[:1] == ["--dry-run"], [word for word in words if word != "--dry-run"]
     if words not in ([], ["back"]):
         print(__doc__, file=sys.stderr)
         return 2
+    if is_tried:
+        try:
+            print("\n".join([*would(DATA, words), "Nada mudou."]))
+        except LookupError as why:
+            print(why)
+            return 2
+        return 0
     print("As ligacoes em curso caem e a maquina reinicia." if words else
           "Tudo o que esta central sabe (ramais, registros, gravacoes, usuarios) e posto de lado, e uma central vazia comeca.\n"
           "Fica guardado em /data/before-reset ate a proxima vez: `sudo bentevi-reset back` traz de volta. Faca um backup antes.")

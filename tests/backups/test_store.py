@@ -54,6 +54,28 @@ def test_over_sftp_everything_comes_back_on_another_home_and_the_other_database(
     assert (listed["state"], listed["snapshot"]) == ("done", report["snapshot"]), "here it is no longer being made"
 
 
+def test_a_dry_run_opens_the_place_and_writes_nothing(place):
+    """SYS-19, SYS-20: how many backups are there, what would go into one, and what is wrong with the place."""
+    home = Kept(place / "a")
+    planned = json.loads(home.bentevi("backup", "now", "--dry-run", "--json").stdout)["backup"]
+    assert planned["is_new"] and planned["file_bytes"] > 800_000 and not (place / "store").exists()
+    assert "would back up the rows" in home.bentevi("backup", "now", "--dry-run").stdout
+    home.bentevi("backup")
+    held, made = files_below(place / "store"), newest(home)
+    planned = json.loads(home.bentevi("backup", "now", "--dry-run", "--json").stdout)["backup"]
+    assert (planned["is_new"], planned["backups_there"]) == (False, 1)
+    assert files_below(place / "store") == held and newest(home) == made
+    home.policy(encryption_password="another-password")
+    refused = home.bentevi("backup", "now", "--dry-run", check=False)
+    assert refused.returncode and "password" in refused.stderr.lower() and "another-password" not in refused.stderr
+    home.policy(kind="none", address="")
+    assert "no place for backups" in home.bentevi("backup", "now", "--dry-run", check=False).stderr
+
+
+def files_below(folder):
+    return sorted(str(file) for file in folder.rglob("*") if file.is_file())
+
+
 @pytest.mark.long
 def test_over_sftp_with_a_password_and_a_wrong_one_is_told(place, asking_sshd):
     """SYS-20: the password is in no command line and no output; with a wrong one nothing is stored and the next try with the right one is good."""

@@ -106,3 +106,13 @@ def test_a_change_of_the_network_that_nobody_confirms_goes_back(place, monkeypat
     assert ("10.0.0.2/24" in file.read_text()) is stays and kept.exists() is stays
     assert network.change(network.wanted(["dhcp"])) is stays
     assert file.exists() is not stays and not kept.exists()
+
+
+def test_a_dry_run_shows_the_file_of_the_network_and_changes_nothing(place, monkeypatch, capsys):
+    """SYS-19."""
+    monkeypatch.setattr(network.subprocess, "run", lambda *_words, **_more: pytest.fail("something was run"))
+    assert network.main(["--dry-run", "fixed", "10.0.0.2/24", "10.0.0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "Address=10.0.0.2/24" in said and "Nada mudou." in said
+    assert network.main(["--dry-run", "dhcp"]) == 0 and network.main(["--dry-run", "fixed", "x"]) == 2
+    assert not list((place / "root/etc/systemd/network").iterdir()) and not list((place / "machine/network").iterdir())

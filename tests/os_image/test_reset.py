@@ -54,6 +54,19 @@ def test_nothing_put_aside_is_said_and_changes_nothing(data):
     assert files(data) == before
 
 
+def test_a_dry_run_says_what_would_go_where_and_changes_nothing(data, monkeypatch, capsys):
+    """SYS-19: nobody is asked, nothing is stopped."""
+    monkeypatch.setattr(reset, "DATA", data)
+    monkeypatch.setattr(reset.subprocess, "run", lambda *_words, **_more: pytest.fail("something was run"))
+    before = files(data)
+    assert reset.main(["--dry-run"]) == 0 and "before-reset/bentevi" in capsys.readouterr().out
+    assert reset.main(["--dry-run", "back"]) == 2 and "nada foi guardado" in capsys.readouterr().out
+    reset.put_aside(data)
+    assert reset.main(["--dry-run", "back"]) == 0 and "voltariam" in capsys.readouterr().out
+    assert reset.main(["--dry-run"]) == 0 and "apagados" in capsys.readouterr().out
+    assert files(data) == [] and files(data / reset.KEPT) == before
+
+
 @pytest.mark.parametrize("what", ["put_aside", "take_back"])
 def test_after_a_power_cut_at_any_step_the_same_command_goes_on(data, monkeypatch, what):
     """SYS-19: nothing is lost and nothing is in both places, wherever it stopped."""

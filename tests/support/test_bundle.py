@@ -5,9 +5,11 @@ import re
 import tarfile
 
 import pytest
+from click.testing import CliRunner
 
 from appliance import alarms, applying, settings
 from appliance.calls.model import Call
+from appliance.cli import bentevi
 from appliance.db import db
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.support import doctor, masking
@@ -76,6 +78,14 @@ def test_nothing_planted_is_found_in_the_bundle(planted, carla):
     assert len(set(numbers)) < len(numbers), "one number has one mask, so that a call can be followed"
     assert '"name": "supervisor"' in found["status.json"] and '"rows"' in found["database.json"]
     assert "pacote para o suporte feito" in text_of(carla.get("/audit")).lower()
+
+
+def test_a_dry_run_lists_what_the_bundle_would_hold_and_writes_no_file(planted, tmp_path, monkeypatch):
+    """SYS-19."""
+    monkeypatch.chdir(tmp_path)
+    said = CliRunner().invoke(bentevi, ["bundle", "--dry-run"], catch_exceptions=False).stdout
+    listed = {line.split()[1]: int(line.split()[0]) for line in said.splitlines()}
+    assert {"READ-ME.txt", "doctor.json", "logs/log/planted.log"} <= listed.keys() and all(listed.values()) and not list(tmp_path.iterdir())
 
 
 def test_the_mask_of_a_word_leaves_other_words_alone():

@@ -1,7 +1,10 @@
 """Rules about one person."""
 
 import pytest
+from click.testing import CliRunner
 
+from appliance.cli import bentevi
+from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from tests.build import make_extension, make_user
@@ -23,3 +26,18 @@ def test_an_extension_that_does_not_exist_is_refused_for_a_person(app):
     with pytest.raises(Refused) as why:
         make_user("ana.souza", extension="7777")
     assert "7777" in why.value.messages["extension"]
+
+
+def test_a_new_password_from_the_console_unlocks_and_a_dry_run_changes_nothing(app):
+    """SYS-19, USR-04."""
+    person = make_user("ana.souza", name="Ana Souza")
+    person.wrong_passwords = 3
+    db.session.commit()
+    before = person.password
+    said = CliRunner().invoke(bentevi, ["user", "password", "ana.souza", "--dry-run"], catch_exceptions=False).stdout
+    db.session.expire_all()
+    assert "Ana Souza" in said and "nothing changed" in said and (person.password, person.wrong_passwords) == (before, 3)
+    said = CliRunner().invoke(bentevi, ["user", "password", "ana.souza"], catch_exceptions=False).stdout
+    db.session.expire_all()
+    assert "shown only now" in said and person.password != before and person.wrong_passwords == 0 and person.must_change_password
+    assert CliRunner().invoke(bentevi, ["user", "password", "nobody", "--dry-run"]).exit_code != 0

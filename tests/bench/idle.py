@@ -1,0 +1,67 @@
+"""bench idle: what a home costs that nobody uses: memory of its processes (proportional share), and their computing in a while, as a share of one core.
+
+`./bentevi bench idle [SECONDS]`: default 300, after two minutes in which the first jobs run and the second Asterisk comes up.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from appliance import settings, supervisor
+from tests.bench.machine import figure, report
+from tests.bench.product import product
+
+SETTLED_SECONDS = 120.0
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def main(seconds: float) -> None:
+    """Measure and print."""
+    with product() as machine:
+        time.sleep(SETTLED_SECONDS)
+        before, began = _computed(machine), time.monotonic()
+        time.sleep(seconds)
+        after, took = _computed(machine), time.monotonic() - began
+        memory = _memory(machine)
+        figures = [figure("memory", sum(memory.values()), "MB"), figure("processor", 100 * (sum(after.values()) - sum(before.values())) / took, "% of one core")]
+        figures += [figure(f"memory_{name}", value, "MB") for name, value in sorted(memory.items())]
+        figures += [figure(f"processor_{name}", 100 * (after[name] - before.get(name, 0.0)) / took, "% of one core") for name in sorted(after)]
+    report("idle", figures)
+
+
+def _sessions(home: settings.Settings) -> dict[int, str]:
+    """Process id → name of the process of the table it belongs to: each of the supervisor's children leads a session of its own."""
+    leaders = {child.pid: name for name, child in supervisor.read_state(home).items()}
+    parent = Path(f"/proc/{next(iter(leaders))}/stat").read_text().rpartition(")")[2].split()[1]
+    leaders[_session(int(parent))] = "supervisor"
+    return {pid: leaders[session] for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if (session := _session(pid)) in leaders}
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _computed(home: settings.Settings) -> dict[str, float]:
+    """Seconds of processor by name, with those of children that ended."""
+    found: dict[str, float] = {}
+    for pid, name in _sessions(home).items():
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        found[name] = found.get(name, 0.0) + sum(map(int, words[11:15])) / TICK
+    return found
+
+
+def _memory(home: settings.Settings) -> dict[str, float]:
+    """Megabytes by name; what several share is divided among them."""
+    found: dict[str, float] = {}
+    for pid, name in _sessions(home).items():
+        line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
+        found[name] = found.get(name, 0.0) + int(line.split()[1]) / 1024
+    return found
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 300.0)
