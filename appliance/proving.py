@@ -18,7 +18,7 @@ from types import FrameType
 
 from sqlalchemy.exc import OperationalError
 
-from appliance import applying, settings
+from appliance import applying, ports, settings
 from appliance import db as ground
 from appliance.app import bare_app
 from appliance.db import db
@@ -34,6 +34,7 @@ log = logging.getLogger("bentevi.proving")
 LOOK_SECONDS = 0.25  # between two looks at a link and a file
 KEPT_FREE_MB = 600  # what must stay free for calls, jobs and reports beside a second Asterisk
 TRIES = 2
+LIVE_SECONDS = 30.0  # until the live Asterisk has read everything
 STATE = "proving.json"
 
 
@@ -118,13 +119,18 @@ class Keeper:
         return readings.sample(changed), written
 
     def _differing(self, number: int, verdict: shadow.Verdict, written: dict[readings.Object, readings.Written]) -> list[Finding]:
-        """Values of the booted shadow that the live Asterisk does not have; none when it is down or an apply is under way."""
-        control = runtime.control(self.machine)
+        """Values of the booted shadow that the live Asterisk does not have; none when it is down or an apply is under way.
+
+        One that starts just now has not read everything yet: it is waited for, and what it said before it was started again counts for nothing.
+        """
+        control, pid = runtime.control(self.machine), ports.asterisk_pid(self.machine)
+        if not runtime.wait_booted(control, LIVE_SECONDS):
+            return []
         try:
             have = readings.take(lambda text: runtime.command(control, text), verdict.readings)
         except Busy:
             return []
-        if store.in_force(self.machine) != number:
+        if store.in_force(self.machine) != number or ports.asterisk_pid(self.machine) != pid:
             return []
         return readings.differences(verdict.readings, have, written)
 

@@ -47,7 +47,7 @@ def everything():
     """The rows as a file with their secrets, and how many rows each table has."""
     tables = [*(resource.model for resource in TABLE.values()), changes.Change, numbering.Number]
     counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
-    rows = [tuple(row) for table in tables for row in db.session.execute(select(table.__table__))]
+    rows = [tuple(row) for table in tables for row in db.session.execute(select(table.__table__).order_by(*table.__table__.primary_key))]
     db.session.rollback()
     return counts, repr(rows)
 

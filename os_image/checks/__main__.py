@@ -5,12 +5,13 @@ Each leaves its serial log and pictures in OUT/proofs, and its figures in OUT/pr
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from os_image.checks import calls, console, smoke, tree, update
+from os_image.checks import calls, console, smoke, tree, update, wrapped
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -90,7 +91,7 @@ class Proofs:
         second.unlink()
 
     def console(self) -> None:
-        """Maintenance: the network's address with its minute to confirm, and dry runs."""
+        """Maintenance: the network's address with its minute to confirm, dry runs, back to the first visit and back from there."""
         disk = self.copy("console")
         self.note("console", console.prove(self.folder, self.key, disk, self.answers(**calls.ANSWERS)))
         disk.unlink()
@@ -113,6 +114,13 @@ class Proofs:
         """A good update over SSH: the other slot runs, data and keys stay, and it is the one that starts next time."""
         self.updated("update", broken=False)
 
+    def update_cuts(self) -> None:
+        """The plug is pulled in the midst of an update, BENTEVI_CUTS times at each step; the version before starts."""
+        disk, times = self.copy("update-cuts"), int(os.environ.get("BENTEVI_CUTS", "1"))
+        update.cuts(self.folder, self.key, disk, self.out / "root", self.answers(), times)
+        self.note("update-cuts", {"times_each": float(times)})
+        disk.unlink()
+
     def update_broken(self) -> None:
         """One without Asterisk goes back by itself; data and keys are those of before."""
         self.updated("update-broken", broken=True)
@@ -125,6 +133,28 @@ class Proofs:
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(copy), "24G"], check=True)
         self.twice(copy, firmware, firmware, answers=self.answers())
         copy.unlink()
+
+    def ova(self) -> None:
+        """The disk in the OVA, on SATA as its description says."""
+        inside = self.folder / "ova"
+        self.note("ova", wrapped.starts(self.folder, self.key, wrapped.ova(self.product("ova"), inside), "ova", self.answers(), NAME))
+        shutil.rmtree(inside)
+
+    def box(self) -> None:
+        """The disk in the libvirt box, as Vagrant unpacks it."""
+        inside = self.folder / "box"
+        inside.mkdir(exist_ok=True)
+        found = sorted(self.out.glob("bentevi-*-libvirt.box"))
+        if not found:
+            raise Failed("there is no box: ./bentevi image build box comes first")
+        self.note("box", wrapped.starts(self.folder, self.key, wrapped.box(found[-1], inside), "box", self.answers(), NAME))
+        shutil.rmtree(inside)
+
+    def packer(self) -> None:
+        """Packer's last step, and a first start of what it leaves: another machine, which knows nothing of the first."""
+        disk = wrapped.packer(self.product("qcow2"), self.folder, self.key, self.answers(HOSTNAME="molde"))
+        self.note("packer", wrapped.starts(self.folder, self.key, disk, "packer", self.answers(), NAME))
+        shutil.rmtree(disk.parent)
 
     def bios(self) -> None:
         """The disk image on an old PC."""

@@ -1,4 +1,5 @@
-"""Maintenance on an emulated machine: a network address that nobody confirms goes back, a confirmed one stays, and dry runs change nothing."""
+"""Maintenance on an emulated machine: a network address that nobody confirms goes back, a confirmed one stays, dry runs change nothing, and the
+way back to the first visit is one of two directions."""
 
 import json
 import socket
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from os_image.checks import smoke
 from os_image.checks.calls import HERE, THERE, Site, wait, wire
-from os_image.checks.qemu import Failed, Machine
+from os_image.checks.qemu import Failed
+from os_image.checks.update import Restarting
 
 ELSEWHERE = "10.77.0.9"
 DRY = ("bentevi user password admin --dry-run", "bentevi bundle --dry-run", "bentevi-network --dry-run fixed 10.77.0.7/24 10.77.0.1")
@@ -19,7 +21,7 @@ MEMORY = "LC_ALL=C free -m; grep -E 'AnonHuge|Slab|SUnreclaim|PageTables|KernelS
 
 def prove(folder: Path, key: Path, disk: Path, answers: str) -> dict[str, float]:
     """All of it on one machine. Raises Failed. Its memory, program by program, is left in console.memory."""
-    with wire() as tap, Machine(folder, "console", answers=answers, tap=tap, address=THERE).disk(disk) as machine:
+    with wire() as tap, Restarting(folder, "console", answers=answers, tap=tap, address=THERE, timeout_seconds=5400).disk(disk) as machine:
         site = Site(machine, key)
         figures = smoke.up(machine, key)
         (folder / "console.memory").write_text(site.root(MEMORY))
@@ -39,13 +41,39 @@ def prove(folder: Path, key: Path, disk: Path, answers: str) -> dict[str, float]
         wrong = [one for one in json.loads(machine.ssh("bentevi doctor --json", key, check=False))["findings"] if one["level"] == "error"]
         if wrong:
             raise Failed(f"console: {wrong}")
+        empty_and_back(site, folder)
     return figures
 
 
 def state(site: Site) -> tuple[str, str]:
     """What a dry run may not change: the network's files and state, and the rows' digest."""
     network = "\n".join(line for line in site.root(NETWORK).splitlines() if line.startswith(("Address", "DNS", "Gateway", "[")) or "Address:" in line)
-    return network, site.root("sha256sum /var/lib/bentevi/secrets/* && ls /data")
+    return network, site.root("cd /var/lib/bentevi/secrets && find . -type f -exec sha256sum {} + | sort && ls /data")
+
+
+def empty_and_back(site: Site, folder: Path) -> None:
+    """An extension is there, is gone after bentevi-reset, and is there again after bentevi-reset back."""
+    machine = site.machine
+    site.bentevi("site import --apply - << 'END'\nbentevi: 1\nextensions: [{number: \"1000\", name: Ana, password: Troque-1000-isto}]\nEND")
+    there, keys = site.bentevi("site export extensions"), site.root("cat /etc/bentevi/ssh/ssh_host_ed25519_key.pub")
+    for words, is_there in (("", False), (" back", True)):
+        started = site.root("cat /proc/sys/kernel/random/boot_id")
+        answered = f"{smoke.PASSWORD}\n{site.root('hostname').strip()}\n"
+        subprocess.run(machine.ssh_words(f"sudo -S -p '' bentevi-reset{words}", site.key), text=True, capture_output=True, input=answered, timeout=900, check=False)
+        machine.wait_for(lambda: began_again(site, started), f"reset{words}", 10)
+        smoke.up(machine, site.key)
+        found = site.bentevi("site export extensions")
+        if (found == there) is not is_there or ("Ana" in found) is not is_there or site.root("cat /etc/bentevi/ssh/ssh_host_ed25519_key.pub") != keys:
+            raise Failed(f"console: after reset{words}: {found}")
+        machine.picture(f"reset{words}".replace(" ", "-"))
+
+
+def began_again(site: Site, before: str) -> bool:
+    """Whether the machine started since."""
+    try:
+        return site.machine.ssh("cat /proc/sys/kernel/random/boot_id", site.key, check=False) not in ("", before)
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def greets(address: str) -> bool:

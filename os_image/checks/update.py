@@ -130,6 +130,33 @@ def prove(folder: Path, key: Path, disk: Path, root: Path, name: str, answers: s
     return figures
 
 
+# Where the plug is pulled: twice before the restart, in it, and while the new version is tried.
+CUT_AT = ("copying", "writing", "restarting", "proving")
+
+
+def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: int) -> None:
+    """Pull the plug in an update, at each of these steps; the version before starts each time, whole, with the update over. Raises Failed."""
+    file, before = make(root, folder, NEW, broken=False), dict[str, str]()
+    steps = [step for _time in range(times) for step in CUT_AT]
+    for number, step in enumerate([*steps, ""]):
+        with Restarting(folder, f"update-cuts-{number}", answers="" if number else answers, timeout_seconds=UPDATE_SECONDS).disk(disk) as machine:
+            smoke.up(machine, key)
+            held = smoke.look(machine, key, "pabx-prova")
+            before = before or held
+            past = status(machine, key).get("history") or []
+            changed = [word for word in before if before[word] != held[word]]
+            if changed or slot(machine, key) != "a" or (number and (len(past) < number or past[0]["step"] not in ("failed", "returned"))):
+                raise Failed(f"update-cuts after {steps[number - 1]}: changed {changed}, slot {slot(machine, key)}, {past[:1]}; {journal(machine, key)}")
+            if not step:
+                return
+            if not number:
+                machine.put(file, file.name, key)
+            machine.ssh(f"sync; bentevi update start {file.name} --no-wait", key)
+            machine.wait_for(lambda: (status(machine, key).get("update") or {}).get("step") == step, f"update is {step}", 1)
+            machine.pull_the_plug()
+            print(f"update-cuts-{number}: pulled while {step}", flush=True)
+
+
 def journal(machine: Machine, key: Path) -> str:
     """What the units of updates said last."""
     return machine.ssh("journalctl --no-pager -n 40 -u 'appliance-update*'", key, check=False)[-2500:]

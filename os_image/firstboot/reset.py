@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 DATA = Path("/data")
-FOLDERS = ("bentevi", "bentevi-redis")  # what is of the exchange on the data partition
+FOLDERS = ("bentevi", "redis")  # what is of the exchange on the data partition
 KEPT, SWAP, OVER, BEGUN, MOVED = "before-reset", "before-reset.swap", "before-reset.over", ".reset-begun", ".moved"
 
 

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from os_image import layout
 from os_image.firstboot import reset
 
 
@@ -13,7 +14,7 @@ class PowerCut(Exception):
 
 @pytest.fixture
 def data(tmp_path):
-    for name, files in (("bentevi", ["bentevi.sqlite", "secrets/key", "recordings/1.mp3"]), ("bentevi-redis", ["appendonly.aof"])):
+    for name, files in (("bentevi", ["bentevi.sqlite", "secrets/key", "recordings/1.mp3"]), ("redis", ["appendonly.aof"])):
         for file in files:
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).write_text(f"old {file}")
@@ -32,6 +33,11 @@ def test_everything_of_the_exchange_is_put_aside_and_the_machine_stays_itself(da
     reset.put_aside(data)
     assert files(data) == [] and files(data / reset.KEPT) == before and (data / "machine/hostname").read_text() == "padaria\n"
     assert all((data / name).is_dir() for name in reset.FOLDERS), "a mount point is gone"
+
+
+def test_the_folders_are_those_of_the_data_partition():
+    """SYS-16: under another name the first half would be put aside, and the second not be found."""
+    assert set(reset.FOLDERS) < set(layout.DATA_FOLDERS)
 
 
 def test_it_comes_back_and_what_was_there_meanwhile_is_kept_in_its_place(data):

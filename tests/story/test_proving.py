@@ -11,8 +11,8 @@ from appliance.db import db
 from appliance.errors import Refused
 from appliance.resource import TABLE
 from appliance.revisions.model import FAILED, Revision, last_attempt, newest_number, proved_number
-from appliance.telephony import points, runtime, shadow, store, warm
-from tests.build import change, company, make_class, make_extension, make_outbound_route, make_profile, make_trunk
+from appliance.telephony import points, readings, runtime, shadow, store, warm
+from tests.build import change, company, make_class, make_extension, make_outbound_route, make_profile, make_queue, make_trunk
 from tests.records import kill
 from tests.story.test_kill_points import wait_warm
 
@@ -191,6 +191,34 @@ def test_the_shadow_that_is_kept_dies_with_its_keeper(pbx):
     wait(lambda: not folder.exists() and warm.offered(machine) == store.in_force(machine))
     (kept,) = machine.run.glob("shadow-*")
     assert kept != folder and runtime.is_running(kept / "run" / "asterisk.ctl")
+
+
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+def test_an_asterisk_that_just_starts_is_no_reason_to_take_a_revision_back(pbx, monkeypatch, moment):
+    """SYS-17: after a power cut, or killed while it is compared: it has not read its queues yet, and what was acknowledged stays."""
+    queue = make_queue("2000", make_extension("1000"))
+    pbx.apply()
+    machine, name = settings.load(), queue.section
+    db.session.rollback()
+    wait(lambda: proved_number() == newest_number())
+    take, wanted = readings.take, [readings.Object("queue", name)]
+    verdict = shadow.Verdict([], 0.0, True, take(pbx.ask, wanted))
+    assert verdict.readings[wanted[0]]
+
+    def begin_anew() -> None:
+        kill("asterisk")
+        wait(lambda: runtime.is_running(runtime.control(machine)))
+
+    def taken(ask, objects):
+        if moment == "meanwhile":
+            begin_anew()
+        return take(ask, objects)
+
+    monkeypatch.setattr(readings, "take", taken)
+    if moment == "before":
+        begin_anew()
+    assert not proving.Keeper(machine)._differing(newest_number(), verdict, {})
+    wait(pbx.is_booted)
 
 
 def test_where_memory_is_short_a_shadow_is_not_taken_away_from_an_apply_that_uses_it(app, tmp_path, monkeypatch):
