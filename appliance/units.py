@@ -7,6 +7,7 @@ The units lie in os_image/overlay/etc/systemd/system/. Their environment says BE
 """
 
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -72,11 +73,15 @@ def process_of(name: str) -> Process:
 
 
 def run(settings: Settings, name: str, words: list[str]) -> None:
-    """Become that process. Comes back only by an exception."""
+    """Become that process. Comes back when it has ended."""
     process = process_of(name)
     os.umask(0o077)
     os.chdir(settings.asterisk if name == "asterisk" else settings.home)
     argv = [*process.command(settings), *words]
+    if argv[:2] == [sys.executable, "-m"]:  # we are Python already: a second start of it costs a small machine seconds for each unit
+        sys.argv = argv[2:]
+        runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+        return
     os.execvp(argv[0], argv)
 
 

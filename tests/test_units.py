@@ -10,7 +10,7 @@ import pytest
 
 from appliance import front_door, settings, units
 from appliance.errors import Refused
-from appliance.processes import PROCESSES, Process, redis_answers
+from appliance.processes import PROCESSES, Process, live_answers, redis_answers
 from appliance.settings import CHECKOUT, Settings
 
 HERE: Settings = settings.load({"BENTEVI_HOME": "/nonexistent"})  # nothing of it is touched
@@ -91,6 +91,24 @@ def test_a_unit_becomes_the_process_itself_with_the_words_of_its_unit(tmp_path):
     finally:
         child.terminate()
         child.wait()
+
+
+def test_a_unit_of_python_becomes_its_program_without_starting_python_again(tmp_path):
+    """gunicorn with its own words, as `systemctl show` and the watch know it: same pid, leader of its session; it ends when it is told to."""
+    folder = tmp_path / "r"
+    (folder / "run").mkdir(parents=True)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")} | {"BENTEVI_HOME": str(folder), "PYTHONPATH": str(CHECKOUT)}
+    child = subprocess.Popen([sys.executable, "-m", "appliance.units", "run", "live"], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        told = settings.load({"BENTEVI_HOME": str(folder)})
+        ends_at = time.monotonic() + 30
+        while not live_answers(told, child.pid):
+            assert time.monotonic() < ends_at and child.poll() is None
+            time.sleep(0.05)
+        assert b"appliance.units" in Path(f"/proc/{child.pid}/cmdline").read_bytes()
+    finally:
+        child.terminate()
+    assert child.wait(30) == 0
 
 
 def test_a_name_that_is_no_process_is_refused():

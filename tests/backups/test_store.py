@@ -69,7 +69,7 @@ def test_a_dry_run_opens_the_place_and_writes_nothing(place):
     refused = home.bentevi("backup", "now", "--dry-run", check=False)
     assert refused.returncode and "password" in refused.stderr.lower() and "another-password" not in refused.stderr
     home.policy(kind="none", address="")
-    assert "no place for backups" in home.bentevi("backup", "now", "--dry-run", check=False).stderr
+    assert "Ainda não há um lugar" in home.bentevi("backup", "now", "--dry-run", check=False).stderr
 
 
 def files_below(folder):

@@ -6,6 +6,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from appliance import settings, supervisor
@@ -49,8 +50,9 @@ def _computed(home: settings.Settings) -> dict[str, float]:
     """Seconds of processor by name, with those of children that ended."""
     found: dict[str, float] = {}
     for pid, name in _sessions(home).items():
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found[name] = found.get(name, 0.0) + sum(map(int, words[11:15])) / TICK
+        with suppress(OSError):  # the process of a job, over by now: its parent has its seconds
+            words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            found[name] = found.get(name, 0.0) + sum(map(int, words[11:15])) / TICK
     return found
 
 
@@ -58,8 +60,9 @@ def _memory(home: settings.Settings) -> dict[str, float]:
     """Megabytes by name; what several share is divided among them."""
     found: dict[str, float] = {}
     for pid, name in _sessions(home).items():
-        line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
-        found[name] = found.get(name, 0.0) + int(line.split()[1]) / 1024
+        with suppress(OSError):
+            line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
+            found[name] = found.get(name, 0.0) + int(line.split()[1]) / 1024
     return found
 
 

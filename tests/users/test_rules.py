@@ -34,10 +34,13 @@ def test_a_new_password_from_the_console_unlocks_and_a_dry_run_changes_nothing(a
     person.wrong_passwords = 3
     db.session.commit()
     before = person.password
+    db.session.rollback()  # the command has a transaction of its own
     said = CliRunner().invoke(bentevi, ["user", "password", "ana.souza", "--dry-run"], catch_exceptions=False).stdout
     db.session.expire_all()
     assert "Ana Souza" in said and "nothing changed" in said and (person.password, person.wrong_passwords) == (before, 3)
+    db.session.rollback()
     said = CliRunner().invoke(bentevi, ["user", "password", "ana.souza"], catch_exceptions=False).stdout
     db.session.expire_all()
     assert "shown only now" in said and person.password != before and person.wrong_passwords == 0 and person.must_change_password
+    db.session.rollback()
     assert CliRunner().invoke(bentevi, ["user", "password", "nobody", "--dry-run"]).exit_code != 0
