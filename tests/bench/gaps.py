@@ -12,6 +12,8 @@ import socket
 import struct
 import sys
 import time
+from bisect import bisect_right
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -28,6 +30,7 @@ from tests.phones import Phones
 CALLS, APPLIES = 50, 100
 SO_TIMESTAMPNS, ETH_P_IP, PACKET_HOST = 35, 0x0800, 0
 LONG_MS = 60.0
+WAY_SECONDS = 0.02  # that a packet may take through Asterisk when nothing holds it up
 PHONES_NICE = -15  # telephones have processors of their own
 
 
@@ -43,12 +46,12 @@ def main(calls: int = CALLS, applies: int = APPLIES) -> None:
         with Phones(exchange=("127.0.0.1", machine.sip_port)) as phones:
             carrier = phones.keep(Carrier(("127.0.0.1", machine.sip_port), trunk_port, BY_IP))
             pairs = _calls(phones, carrier, calls)
-            ports = {leg.media.port for pair in pairs for leg in pair}
-            listener, listening = _beside(_listen, ports)
+            peers = {one.media.port: other.media.port for pair in pairs for one, other in (pair, pair[::-1])}
+            listener, listening = _beside(_listen, peers)
             applied.send("begin")
             seconds = applied.recv()
             listening.send("enough")
-            sent, heard = listening.recv()
+            sent, heard, added = listening.recv()
             listener.join()
             applier.join()
             up = sum(one.state == other.state == "up" for one, other in pairs)
@@ -57,6 +60,8 @@ def main(calls: int = CALLS, applies: int = APPLIES) -> None:
         figure("apply_p50", percentile(seconds, 0.5), "s"), figure("apply_p95", percentile(seconds, 0.95), "s"),
         figure("audio_gap_max", max(heard), "ms"), figure("audio_gap_p9999", percentile(heard, 0.9999), "ms"),
         figure("audio_gaps_over_60", sum(gap > LONG_MS for gap in heard), ""), figure("audio_packets", len(heard), ""),
+        figure("added_max", max(added), "ms"), figure("added_p9999", percentile(added, 0.9999), "ms"),
+        figure("added_over_60", sum(gap > LONG_MS for gap in added), ""),
         figure("phones_own_gap_max", max(sent), "ms"), figure("phones_own_gaps_over_60", sum(gap > LONG_MS for gap in sent), ""),
     ])  # fmt: skip
 
@@ -117,16 +122,16 @@ def _apply(number: int, calls: int) -> float:
     return time.monotonic() - began
 
 
-def _listen(told: Connection, ports: set[int]) -> None:
-    """Gaps in ms between packets: of those sent from the phones' ports, and of those that arrive at them."""
+def _listen(told: Connection, peers: dict[int, int]) -> None:
+    """Gaps in ms between packets: of those sent from the phones' ports, of those that arrive at them, and how much longer each of these is than
+    the one with which the other end sent. `peers`: port of an end → port of the other one."""
     sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
     sniffer.bind(("lo", 0))
     sniffer.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sniffer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 2**20)
     sniffer.settimeout(0.2)
-    last: dict[tuple[int, int], float] = {}
-    sent: list[float] = []
-    heard: list[float] = []
+    sent: dict[int, list[float]] = {port: [] for port in peers}
+    heard: dict[int, list[float]] = {port: [] for port in peers}
     told.send("listening")
     while not told.poll():
         try:
@@ -137,16 +142,28 @@ def _listen(told: Connection, ports: set[int]) -> None:
         if kind != PACKET_HOST or data[23] != socket.IPPROTO_UDP or len(data) < at + 20 or data[at + 8] >> 6 != 2 or data[at + 9] & 127 > 95:
             continue  # not RTP audio
         source, target = struct.unpack(">HH", data[at : at + 4])
-        if source not in ports and target not in ports:
-            continue
         seconds, nanoseconds = struct.unpack("ll", extra[0][2])
-        now = seconds + nanoseconds / 1e9
-        before = last.get((source, target))
-        last[source, target] = now
-        if before is not None:
-            (heard if target in ports else sent).append((now - before) * 1000)
+        if target in peers:
+            heard[target].append(seconds + nanoseconds / 1e9)
+        elif source in peers:
+            sent[source].append(seconds + nanoseconds / 1e9)
     told.recv()
-    told.send((sent, heard))
+    told.send(([gap for times in sent.values() for gap in _gaps(times)], [gap for times in heard.values() for gap in _gaps(times)],
+               [longer for port, times in heard.items() for longer in _added(times, sent[peers[port]])]))
+
+
+def _gaps(times: list[float]) -> list[float]:
+    return [(after - before) * 1000 for before, after in pairwise(times)]
+
+
+def _added(heard: list[float], sent: list[float]) -> list[float]:
+    """Milliseconds by which each gap at one end is longer than the longest with which the other end sent just then."""
+    found = []
+    for before, after in pairwise(heard):
+        first, last = bisect_right(sent, before - WAY_SECONDS) - 1, bisect_right(sent, after)
+        own = max(_gaps(sent[max(0, first) : last + 1]), default=0.0)
+        found.append((after - before) * 1000 - own)
+    return found
 
 
 if __name__ == "__main__":
