@@ -12,6 +12,7 @@ from appliance import front_door, settings, units
 from appliance.errors import Refused
 from appliance.processes import PROCESSES, Process, live_answers, redis_answers
 from appliance.settings import CHECKOUT, Settings
+from appliance.support import doctor
 
 HERE: Settings = settings.load({"BENTEVI_HOME": "/nonexistent"})  # nothing of it is touched
 
@@ -91,6 +92,17 @@ def test_a_unit_becomes_the_process_itself_with_the_words_of_its_unit(tmp_path):
     finally:
         child.terminate()
         child.wait()
+
+
+def test_the_doctor_asks_systemd_and_names_its_commands(systemd, monkeypatch):
+    """SYS-19, SYS-16: no supervisor runs there, and nothing is wrong with that."""
+    monkeypatch.setenv("BENTEVI_UNITS", "yes")
+    monkeypatch.setattr(front_door, "PROCESSES", units.PROCESSES)
+    (found,) = [one for one in doctor._processes(HERE) if one.level == doctor.ERROR]
+    assert found.text == "stuck runs but does not answer" and "systemctl restart bentevi.target" in found.todo
+    (systemd / "facts").write_text("MainPID=0\nNRestarts=0\nActiveEnterTimestampMonotonic=0\n")
+    (found,) = doctor._processes(HERE)
+    assert found.text == "nothing of this home runs" and "systemctl start bentevi.target" in found.todo
 
 
 def test_a_unit_of_python_becomes_its_program_without_starting_python_again(tmp_path):

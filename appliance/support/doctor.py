@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from appliance import alarms, applying, clock, front_door, lanes, own_certificate, ports, schema, supervisor
+from appliance import alarms, applying, clock, front_door, lanes, own_certificate, ports, schema, units
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
@@ -38,16 +38,25 @@ def examine(machine: Settings) -> list[Finding]:
 
 
 def _processes(machine: Settings) -> Iterator[Finding]:
-    if supervisor.supervisor_pid(machine) is None:
-        yield Finding(ERROR, "processes", "nothing of this home runs", "Start it: bentevi up")
+    entries = front_door.status(machine)
+    if not any(entry["running"] for entry in entries):
+        yield Finding(ERROR, "processes", "nothing of this home runs", f"Start it: {_start()}")
         return
-    for entry in front_door.status(machine):
+    for entry in entries:
         if not entry["answers"]:
             word = "runs but does not answer" if entry["running"] else "is down"
             yield Finding(ERROR, "processes", f"{entry['name']} {word}",
-                          f"Read why: bentevi logs {entry['name']}. It is started again by itself; if it stays so: bentevi down, then bentevi up.")
+                          f"Read why: bentevi logs {entry['name']}. It is started again by itself; if it stays so: {_anew()}.")
         elif (entry.get("restarts") or 0) >= 3:
             yield Finding(WARNING, "processes", f"{entry['name']} was started again {entry['restarts']} times", f"Read why: bentevi logs {entry['name']}")
+
+
+def _start() -> str:
+    return "sudo systemctl start bentevi.target" if units.managed() else "bentevi up"
+
+
+def _anew() -> str:
+    return "sudo systemctl restart bentevi.target" if units.managed() else "bentevi down, then bentevi up"
 
 
 def _tables(machine: Settings) -> Iterator[Finding]:
@@ -91,7 +100,7 @@ def _sip_port(machine: Settings) -> Iterator[Finding]:
     trouble = ports.sip_trouble(machine)
     if trouble:
         yield Finding(ERROR, "sip", f"another program has the SIP port {trouble.port}: {trouble.program or '?'} ({trouble.pid})",
-                      "Stop that program or choose another port on the page SIP, then bentevi down and bentevi up.")
+                      f"Stop that program or choose another port on the page SIP, then {_anew()}.")
 
 
 def _certificate(machine: Settings) -> Iterator[Finding]:

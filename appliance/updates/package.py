@@ -18,14 +18,13 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from typing import IO, TYPE_CHECKING, Any
 
 from appliance import version as product
 from appliance.updates.words import NotGood
+
+if TYPE_CHECKING:  # loaded where a signature is looked at: root's look at each start does not, and holds up everything else
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 MAGIC = b"BENTEVI-UPDATE 1\n"
 ANY_MAGIC = b"BENTEVI-UPDATE "
@@ -54,8 +53,11 @@ class Package:
     offset_bytes: int = 0  # where the payload begins; not part of the description
 
 
-def trusted(folder: Path | None = None) -> list[Ed25519PublicKey]:
+def trusted(folder: Path | None = None) -> list["Ed25519PublicKey"]:
     """The public keys of this machine. Other files in the folder are a mistake of ours and raise ValueError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     found = []
     for file in sorted((folder or Path(os.environ.get("BENTEVI_UPDATE_KEYS") or KEYS)).glob("*.pem")):
         key = load_pem_public_key(file.read_bytes())
@@ -65,7 +67,7 @@ def trusted(folder: Path | None = None) -> list[Ed25519PublicKey]:
     return found
 
 
-def read(stream: IO[bytes], keys: Iterable[Ed25519PublicKey]) -> Package:
+def read(stream: IO[bytes], keys: Iterable["Ed25519PublicKey"]) -> Package:
     """The description, once its signature is right and the file is as long as it says. Raises NotGood."""
     size = os.fstat(stream.fileno()).st_size
     stream.seek(0)
@@ -96,7 +98,9 @@ def _signed_bytes(text: bytes) -> bytes:
     return MAGIC + struct.pack(">I", len(text)) + text
 
 
-def _signed(key: Ed25519PublicKey, signature: bytes, text: bytes) -> bool:
+def _signed(key: "Ed25519PublicKey", signature: bytes, text: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
     try:
         key.verify(signature, text)
     except InvalidSignature:
@@ -148,7 +152,7 @@ def copy(stream: IO[bytes], package: Package, out: IO[bytes] | None, told: Told 
         raise NotGood("damaged")
 
 
-def write(out: Path, payload: Path, package: Package, key: Ed25519PrivateKey) -> Package:
+def write(out: Path, payload: Path, package: Package, key: "Ed25519PrivateKey") -> Package:
     """Make an update file of a payload; the description with its size and hash."""
     digest = hashlib.sha256()
     with payload.open("rb") as stream:

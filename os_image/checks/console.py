@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 from os_image.checks import smoke
@@ -60,7 +61,7 @@ def empty_and_back(site: Site, folder: Path) -> None:
         started = site.root("cat /proc/sys/kernel/random/boot_id")
         answered = f"{smoke.PASSWORD}\n{site.root('hostname').strip()}\n"
         subprocess.run(machine.ssh_words(f"sudo -S -p '' bentevi-reset{words}", site.key), text=True, capture_output=True, input=answered, timeout=900, check=False)
-        machine.wait_for(lambda: began_again(site, started), f"reset{words}", 10)
+        machine.wait_for(partial(began_again, site, started), f"reset{words}", 10)
         smoke.up(machine, site.key)
         found = site.bentevi("site export extensions")
         if (found == there) is not is_there or ("Ana" in found) is not is_there or site.root("cat /etc/bentevi/ssh/ssh_host_ed25519_key.pub") != keys:

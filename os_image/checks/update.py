@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,14 @@ def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: i
             if not number:
                 machine.put(file, file.name, key)
             machine.ssh(f"sync; bentevi update start {file.name} --no-wait", key)
-            machine.wait_for(lambda: (status(machine, key).get("update") or {}).get("step") == step, f"update is {step}", 1)
+            machine.wait_for(partial(is_at, machine, key, step), f"update is {step}", 1)
             machine.pull_the_plug()
             print(f"update-cuts-{number}: pulled while {step}", flush=True)
+
+
+def is_at(machine: Machine, key: Path, step: str) -> bool:
+    """Whether the update is at this step now."""
+    return bool((status(machine, key).get("update") or {}).get("step") == step)
 
 
 def journal(machine: Machine, key: Path) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import IO, TYPE_CHECKING
 
 from appliance import version
 from appliance.updates import package
 from appliance.updates.words import NotGood
 from os_image.installer import disks, install
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PLACE = Path("/run/bentevi-stick")
 MOST_FILES = 50
@@ -25,7 +26,7 @@ def partitions() -> list[str]:
     return found
 
 
-def best(folder: Path, keys: list[Ed25519PublicKey]) -> tuple[tuple[int, ...], Path] | None:
+def best(folder: Path, keys: list["Ed25519PublicKey"]) -> tuple[tuple[int, ...], Path] | None:
     """The newest file at the top of a stick whose description is signed; its payload is looked at later, as it is copied."""
     found = []
     for file in sorted(folder.glob("*.update"))[:MOST_FILES]:
@@ -39,7 +40,7 @@ def best(folder: Path, keys: list[Ed25519PublicKey]) -> tuple[tuple[int, ...], P
 
 
 @contextmanager
-def newest(keys: list[Ed25519PublicKey]) -> Iterator[IO[bytes]]:
+def newest(keys: list["Ed25519PublicKey"]) -> Iterator[IO[bytes]]:
     """The newest good file of all sticks, open for as long as it lasts. Raises NotGood when there is none."""
     PLACE.mkdir(exist_ok=True)
     for path in partitions():

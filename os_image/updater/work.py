@@ -19,9 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import IO, TYPE_CHECKING, Any
 
 from appliance.updates import package, state
 from appliance.updates.package import Package
@@ -30,6 +28,9 @@ from appliance.updates.words import NotGood
 from os_image.firstboot.machine import write
 from os_image.updater.home import Home
 from os_image.updater.slots import Slots, other
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FOLDER = Path("/data/updates")
 POLL_SECONDS = 5.0
@@ -64,7 +65,7 @@ class Order:
 class Update:
     """Everything about updates of one machine. `here`: the version that runs."""
 
-    def __init__(self, slots: Slots, home: Home, here: str, keys: list[Ed25519PublicKey], folder: Path = FOLDER) -> None:
+    def __init__(self, slots: Slots, home: Home, here: str, keys: list["Ed25519PublicKey"], folder: Path = FOLDER) -> None:
         self.slots, self.home, self.here, self.keys, self.folder = slots, home, here, keys, folder
 
     # ------------------------------------------------------------------------------------------------------------------- state
