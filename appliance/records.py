@@ -102,7 +102,9 @@ class Follower:
         return found if found.lines or (found.has_ended and not is_last) else None
 
     def begin(self, files: list[File]) -> None:
-        """The oldest file that was not read before gets its row, in a transaction of its own."""
+        """The oldest file that was not read before gets its row, in a transaction of its own. Before the first call there is none, and nothing is asked."""
+        if not files:
+            return
         done = set(db.session.scalars(select(RecordFile.head).where(RecordFile.kind == self.kind, RecordFile.is_finished)))
         file = next((one for one in files if not one.head or one.head not in done), None)
         if file is None:

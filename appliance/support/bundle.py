@@ -39,30 +39,30 @@ def name() -> str:
     return f"bentevi-{ground.now():%Y%m%d-%H%M%S}.tar.gz"
 
 
-def make() -> bytes:
-    """The file. Inside an application; reads only."""
+def make(journal: str = "") -> bytes:
+    """The file. Inside an application; reads only. `journal`: what systemd keeps of our units, which only an administrator may read."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
-        for path, plain in _masked():
+        for path, plain in _masked(journal):
             entry = tarfile.TarInfo(f"bentevi/{path}")
             entry.size, entry.mtime, entry.mode = len(plain), int(time.time()), 0o600
             archive.addfile(entry, io.BytesIO(plain))
     return out.getvalue()
 
 
-def listed() -> list[tuple[str, int]]:
+def listed(journal: str = "") -> list[tuple[str, int]]:
     """Path and bytes of all that the file would hold."""
-    return [(path, len(plain)) for path, plain in _masked()]
+    return [(path, len(plain)) for path, plain in _masked(journal)]
 
 
-def _masked() -> Iterator[tuple[str, bytes]]:
+def _masked(journal: str) -> Iterator[tuple[str, bytes]]:
     machine = settings.load()
     mask = masking.of_home(machine)
-    for path, text in _parts(machine):
+    for path, text in _parts(machine, journal):
         yield path, (text if path == "READ-ME.txt" else mask.text(text)).encode()
 
 
-def _parts(machine: Settings) -> Iterator[tuple[str, str]]:
+def _parts(machine: Settings, journal: str) -> Iterator[tuple[str, str]]:
     yield "READ-ME.txt", READ_ME
     yield "versions.json", _json(_versions())
     yield "modules.json", _json(about.facts_of()["modules"])
@@ -74,6 +74,8 @@ def _parts(machine: Settings) -> Iterator[tuple[str, str]]:
     for path, text in sorted(store.files_of(machine, newest_number()).items()):
         if path not in hidden:
             yield f"configuration/{path}", text
+    if journal:
+        yield "logs/journal.txt", journal[-MOST_LOG_BYTES:]
     for file in _logs(machine):
         yield f"logs/{file.relative_to(machine.home)}", _end_of(file)
 

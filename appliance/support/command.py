@@ -32,18 +32,20 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     @group.command("bundle")
     @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it (-: to the standard output); default: a name with the time, here.")
     @click.option("--dry-run", is_flag=True, help="Only list what it would hold, with the bytes of each.")
-    def bundle_(output: Path | None, dry_run: bool) -> None:
+    @click.option("--journal", is_flag=True, hidden=True, help="The standard input is systemd's journal of our units (the appliance's command adds it).")
+    def bundle_(output: Path | None, dry_run: bool, journal: bool) -> None:
         """Write a bundle for support, without secrets, names and telephone numbers."""
         from appliance.db import read_only
         from appliance.support import bundle
 
+        said = sys.stdin.buffer.read().decode(errors="replace") if journal else ""
         with rows():
             read_only()
             if dry_run:
-                click.echo("\n".join(f"{size:>10}  {path}" for path, size in bundle.listed()))
+                click.echo("\n".join(f"{size:>10}  {path}" for path, size in bundle.listed(said)))
                 return
             if str(output) == "-":
-                sys.stdout.buffer.write(bundle.make())
+                sys.stdout.buffer.write(bundle.make(said))
                 return
             file = output or Path(bundle.name())
             try:
@@ -51,7 +53,7 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
             except OSError as why:
                 raise Refused(f"{file}: {why.strerror}") from why
             with os.fdopen(handle, "wb") as out:
-                out.write(bundle.make())
+                out.write(bundle.make(said))
             click.echo(str(file))
 
     @group.command("capture")

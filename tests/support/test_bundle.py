@@ -86,6 +86,9 @@ def test_a_dry_run_lists_what_the_bundle_would_hold_and_writes_no_file(planted, 
     said = CliRunner().invoke(bentevi, ["bundle", "--dry-run"], catch_exceptions=False).stdout
     listed = {line.split()[1]: int(line.split()[0]) for line in said.splitlines()}
     assert {"READ-ME.txt", "doctor.json", "logs/log/planted.log"} <= listed.keys() and listed["READ-ME.txt"] > 100 and not list(tmp_path.iterdir())
+    done = CliRunner().invoke(bentevi, ["bundle", "--journal", "-o", "all.tar.gz"], input=LINES, catch_exceptions=False)
+    found = opened((tmp_path / "all.tar.gz").read_bytes())["logs/journal.txt"]
+    assert done.exit_code == 0 and "08:12:49.123" in found and not any(word in found for word in (*SECRETS, "Josefina", "48999887766"))
 
 
 def test_the_mask_of_a_word_leaves_other_words_alone():
