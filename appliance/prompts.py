@@ -80,7 +80,7 @@ def _made(language: str, wanted: str) -> Path:
         file = draft / f"{name}.wav"
         file.parent.mkdir(exist_ok=True)
         if is_tone:
-            audio.pipe(["sox", "-q", "-n", "-r", "8000", "-c", "1", "-b", "16", "-t", "wav", str(file), *text.split()], seconds=10)
+            audio.pipe(["sox", "-q", "-R", "-n", "-r", "8000", "-c", "1", "-b", "16", "-t", "wav", str(file), *text.split()], seconds=10)
         else:
             sound.speak(text, WORDS_A_MINUTE, file, VOICES[language])
     try:

@@ -44,7 +44,8 @@ def convert(source: Path, target: Path) -> tuple[float, bytes]:
 def speak(text: str, words_a_minute: int, target: Path, voice: str = VOICES[MALE]) -> tuple[float, bytes]:
     """A text → `target`, in Portuguese unless another voice is named; seconds and peaks. The text goes in by stdin. Raises Unfit."""
     read = ["espeak-ng", "-v", voice, "-s", str(words_a_minute), "-p", "45", "-g", "2", "--stdin", "--stdout"]
-    write = ["sox", "-q", "-t", "wav", "--ignore-length", "-", *_WRITE, str(target), *_TRIM, *_VOICE]
+    # -R: the noise it dithers with is the same each time, so that two builds of the image hold the same bytes
+    write = ["sox", "-q", "-R", "-t", "wav", "--ignore-length", "-", *_WRITE, str(target), *_TRIM, *_VOICE]
     return _made(target, "speech", read, write, seconds=SPEAK_SECONDS, given=text.encode())
 
 

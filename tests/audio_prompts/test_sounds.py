@@ -3,12 +3,13 @@
 import io
 import os
 import struct
+import time
 
 import pytest
 from flask_babel import force_locale
 
 from appliance import prompts, settings, sitefile, sounds
-from appliance.audio_prompts import files, intake
+from appliance.audio_prompts import files, intake, sound
 from appliance.audio_prompts.model import FAILED, READY, REASONS, WAITING, AudioPrompt
 from appliance.db import db
 from appliance.errors import Refused
@@ -271,3 +272,11 @@ def test_prompts_are_made_again_when_they_are_gone():
     (folder / "beep.wav").unlink()
     prompts.install(settings.load())
     assert (folder / "beep.wav").exists()
+
+
+def test_a_text_is_spoken_with_the_same_bytes_at_another_time(tmp_path):
+    """SYS-16, IVR-28: two builds of the image hold the same prompts."""
+    sound.speak("A caixa postal está cheia", 150, tmp_path / "first.wav")
+    time.sleep(1.1)  # the noise that hides rounding is drawn anew each second
+    sound.speak("A caixa postal está cheia", 150, tmp_path / "second.wav")
+    assert (tmp_path / "first.wav").read_bytes() == (tmp_path / "second.wav").read_bytes()
