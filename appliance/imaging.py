@@ -41,7 +41,7 @@ def add_to(group: click.Group) -> None:
         tree: the files; bios, uefi, secureboot: the disk image, two starts; iso, iso-uefi: an unattended installation, then that
         disk; keep: a second installation that keeps the data; menu: the installer's first screen; again: two builds are equal; update,
         update-broken: the disk image takes a good update, and returns by itself from one that is broken on purpose; update-cuts: the plug is
-        pulled in the midst of one; ova, box, packer: what is in them starts (the last two need those programs);
+        pulled in the midst of one; ova, box, packer: what is in them starts (Vagrant and Packer are installed);
         calls: telephones call through it, backup, restore on a second machine; console: the network's minute to confirm, dry runs; cuts: after calls, the plug is pulled (BENTEVI_CUTS times each).
         """
         words = [sys.executable, "-m", "os_image.checks", str(out or folder()), *(parts or ("tree", "bios"))]

@@ -93,7 +93,10 @@ def save(destination: Destination, home: Path, paths: list[str], excluded: list[
 
 def snapshots(destination: Destination, reads_only: bool = False) -> list[Snapshot]:
     """All backups in the store, oldest first. `reads_only` for whoever may not write there."""
-    done = _good(destination, _run(destination, "snapshots", "--json", *(["--no-lock"] if reads_only else [])))
+    return _listed(_good(destination, _run(destination, "snapshots", "--json", *(["--no-lock"] if reads_only else []))))
+
+
+def _listed(done: subprocess.CompletedProcess[str]) -> list[Snapshot]:
     found = [Snapshot(one["id"], datetime.fromisoformat(_shorter(one["time"]))) for one in json.loads(done.stdout) or ()]
     return sorted(found, key=lambda one: one.at)
 
@@ -102,7 +105,7 @@ def look(destination: Destination) -> list[Snapshot] | None:
     """As `snapshots`, and nothing is written anywhere; None when there is no store yet."""
     destination.look(makes=False)
     done = _run(destination, "snapshots", "--json", "--no-lock")
-    return None if done.returncode and _is_missing(done.stderr) else snapshots(destination, reads_only=True)
+    return None if done.returncode and _is_missing(done.stderr) else _listed(_good(destination, done))
 
 
 def forget(destination: Destination, keep_count: int) -> None:

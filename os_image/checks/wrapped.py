@@ -44,6 +44,7 @@ def ova(archive: Path, folder: Path) -> Path:
 
 def box(archive: Path, folder: Path) -> Path:
     """The disk of a libvirt box that Vagrant takes, with the Vagrantfile of this project found good."""
+    install("vagrant")
     home = {"VAGRANT_HOME": str(folder / "vagrant"), "HOME": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     checkout = Path(__file__).parents[2]
     for words in (["vagrant", "validate", "--ignore-provider"], ["vagrant", "box", "add", "--name", "bentevi/appliance", str(archive)]):
@@ -52,6 +53,11 @@ def box(archive: Path, folder: Path) -> Path:
             raise Failed(f"box: {' '.join(words)}: {run.stdout[-1000:]}{run.stderr[-1000:]}")
     (disk,) = (folder / "vagrant/boxes").rglob("box.img")
     return layer(disk, "qcow2", folder / "box.qcow2")
+
+
+def install(package: str) -> None:
+    """A program of Debian that only this part needs."""
+    subprocess.run([Path(__file__).parents[2] / "setup/packages.sh", package], check=True)
 
 
 def layer(disk: Path, kind: str, target: Path) -> Path:
@@ -63,6 +69,7 @@ def layer(disk: Path, kind: str, target: Path) -> Path:
 
 def packer(image: Path, folder: Path, key: Path, answers: str) -> Path:
     """What `packer build` leaves: provisioned, sealed, with its checksum."""
+    install("packer")
     out = folder / "packer"
     credential = base64.b64encode(answers.encode()).decode()
     variables = {"image": image, "output": out, "accelerator": "tcg", "ssh_key": key, "credential": credential, "password": smoke.PASSWORD}

@@ -26,8 +26,7 @@ def put_aside(data: Path) -> None:
     Raises LookupError while the other command was cut off in the middle.
     """
     begun = data / BEGUN
-    if (data / SWAP).exists():
-        raise LookupError("primeiro termine `sudo bentevi-reset back`, que foi interrompido")
+    _need_no_other(data, [])
     if not begun.exists():
         shutil.rmtree(data / KEPT, ignore_errors=True)
         (data / KEPT).mkdir(mode=0o700)
@@ -43,8 +42,7 @@ def take_back(data: Path) -> None:
     """
     kept, swap, over = data / KEPT, data / SWAP, data / OVER
     shutil.rmtree(over, ignore_errors=True)
-    if (data / BEGUN).exists():
-        raise LookupError("primeiro termine `sudo bentevi-reset`, que foi interrompido")
+    _need_no_other(data, ["back"])
     if not swap.exists():
         if not kept.is_dir():
             raise LookupError("nada foi guardado por uma volta ao inicio")
@@ -61,14 +59,23 @@ def take_back(data: Path) -> None:
 
 
 def would(data: Path, words: list[str]) -> list[str]:
-    """What either command would do, folder by folder. Raises LookupError when `back` has nothing to bring."""
+    """What either command would do, folder by folder. Raises LookupError where the command itself would."""
+    _need_no_other(data, words)
     if words and not (data / KEPT).is_dir() and not (data / SWAP).is_dir():
         raise LookupError("nada foi guardado por uma volta ao inicio")
     there = data / (SWAP if (data / SWAP).is_dir() else KEPT)
     found = [f"{data / name}: {_megabytes(data / name)} MB iriam para {data / KEPT / name}" for name in FOLDERS]
     if words:
         return found + [f"{there / name}: {_megabytes(there / name)} MB voltariam para {data / name}" for name in FOLDERS]
-    return found + ([f"{there}: {_megabytes(there)} MB de uma vez anterior seriam apagados"] if there.is_dir() else [])
+    return found + ([f"{there}: {_megabytes(there)} MB de uma vez anterior seriam apagados"] if there.is_dir() and not (data / BEGUN).exists() else [])
+
+
+def _need_no_other(data: Path, words: list[str]) -> None:
+    """Raises LookupError while the other command was cut off in the middle."""
+    if words and (data / BEGUN).exists():
+        raise LookupError("primeiro termine `sudo bentevi-reset`, que foi interrompido")
+    if not words and (data / SWAP).exists():
+        raise LookupError("primeiro termine `sudo bentevi-reset back`, que foi interrompido")
 
 
 def _megabytes(folder: Path) -> int:

@@ -32,11 +32,27 @@ def main(seconds: float) -> None:
 
 
 def _sessions(home: settings.Settings) -> dict[int, str]:
-    """Process id → name of the process of the table it belongs to: each of the supervisor's children leads a session of its own."""
+    """Process id → name of the process of the table it belongs to: each of the supervisor's children leads a session of its own, and what begins
+    another one (the second Asterisk) belongs to whoever started it."""
     leaders = {child.pid: name for name, child in supervisor.read_state(home).items()}
-    parent = Path(f"/proc/{next(iter(leaders))}/stat").read_text().rpartition(")")[2].split()[1]
-    leaders[_session(int(parent))] = "supervisor"
-    return {pid: leaders[session] for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if (session := _session(pid)) in leaders}
+    leaders[_session(_parent(next(iter(leaders))))] = "supervisor"
+    found = {pid: _owner(pid, leaders) for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+    return {pid: name for pid, name in found.items() if name}
+
+
+def _owner(pid: int, leaders: dict[int, str]) -> str:
+    while pid > 1:
+        if (session := _session(pid)) in leaders:
+            return leaders[session]
+        pid = _parent(pid)
+    return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _session(pid: int) -> int:

@@ -31,6 +31,31 @@ def test_every_row_of_every_table_goes_and_comes_back(filled, new_address, elsew
     assert not (filled.folder / "secrets" / "database_url").exists() and not (filled.folder / "secrets" / "database_move").exists()
 
 
+LOSING = """
+import sys
+from sqlalchemy import delete, select
+from appliance.database import copy
+whole = copy.copied
+def copied(source, filled, table, told):
+    content = whole(source, filled, table, told)
+    if table.name == "record_lines":
+        filled.execute(delete(table).where(table.c.id == filled.scalar(select(table.c.id).limit(1))))
+    return content
+copy.copied = copied
+from appliance.cli import bentevi
+sys.argv = ["bentevi", "database", "move", sys.argv[1]]
+bentevi()
+"""
+
+
+def test_a_copy_that_is_not_the_same_is_not_taken(filled, new_address):
+    """A row that the new database does not hold after all: told, and the home stays where it was."""
+    before = filled.held()
+    done = filled.python("-c", LOSING, new_address(), check=False)
+    assert done.returncode == 1 and "record_lines differs" in done.stderr and "stays where it was" in done.stderr
+    assert filled.kind == "sqlite" and filled.held() == before
+
+
 def killed_all_the_way(home, words, points):
     """Kill the move at one point after the other; the last one is behind the switch. Nothing may ever be lost."""
     before, kind = home.held(), home.kind

@@ -71,6 +71,9 @@ def test_a_dry_run_says_what_would_go_where_and_changes_nothing(data, monkeypatc
     assert reset.main(["--dry-run", "back"]) == 0 and "voltariam" in capsys.readouterr().out
     assert reset.main(["--dry-run"]) == 0 and "apagados" in capsys.readouterr().out
     assert files(data) == [] and files(data / reset.KEPT) == before
+    (data / reset.BEGUN).touch()
+    assert reset.main(["--dry-run"]) == 0 and "apagados" not in capsys.readouterr().out, "cut off in the middle: it goes on, and nothing is removed"
+    assert reset.main(["--dry-run", "back"]) == 2 and "interrompido" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("what", ["put_aside", "take_back"])
