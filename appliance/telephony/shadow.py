@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from appliance.errors import Busy
 from appliance.settings import Settings
 from appliance.telephony import complaints, readings, runtime
 from appliance.telephony.findings import Finding, finding
 from appliance.telephony.known import Known
 from appliance.telephony.readings import Object, Reading
 
+WRITTEN_SECONDS = 10.0
 BOOT_SECONDS = 120  # a small machine at its very first start needs more than one would think
 NOT_ISOLATED = (
     "This machine refuses network namespaces: the trial ran on other ports, without registrations and qualify."
@@ -68,7 +70,8 @@ class Shadow:
 
     def messages(self) -> list[str]:
         """Its complaints (ERROR and WARNING), oldest first; what it printed when it died before it had a log."""
-        log = self.folder / "log" / "messages.log"
+        self._wait_written()
+        log = self._log()
         found = complaints.lines(log.read_bytes()[self.heard_bytes :].decode(errors="replace")) if log.exists() else []
         if not found and not self.booted:
             found = complaints.lines((self.folder / "stdout.log").read_text(errors="replace"))
@@ -76,8 +79,29 @@ class Shadow:
 
     def begin_messages(self) -> None:
         """What it complained of until now is past."""
-        log = self.folder / "log" / "messages.log"
+        self._wait_written()
+        log = self._log()
         self.heard_bytes = log.stat().st_size if log.exists() else 0
+
+    def _log(self) -> Path:
+        return self.folder / "log" / "messages.log"
+
+    def _wait_written(self) -> None:
+        """Until what it said stands in its log, which a thread of its own writes behind its answers (main/logger.c, one queue in order).
+
+        A module of this name does not exist: once Asterisk's complaint of it stands there, so does everything before. One that is gone
+        has written what it will. Raises Busy when it does not write.
+        """
+        mark = f"{complaints.END}{time.monotonic_ns()}.so'"
+        try:
+            self.ask(f"module load {mark[:-1]}")
+        except Busy:
+            return
+        ends_at = time.monotonic() + WRITTEN_SECONDS
+        while mark not in (text := self._log().read_text(errors="replace") if self._log().exists() else "") or not text.endswith("\n"):
+            if time.monotonic() > ends_at:
+                raise Busy(f"the second Asterisk did not write its log within {WRITTEN_SECONDS:.0f} s")
+            time.sleep(0.002)
 
 
 def judge(

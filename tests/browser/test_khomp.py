@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from appliance.db import db
 from appliance.resource import TABLE
 from tests.browser.conftest import PHONE
-from tests.khomp.conftest import driver, network  # noqa: F401  the stand-in and its lines
+from tests.khomp.conftest import driver, network, no_driver_stays  # noqa: F401  the stand-in and its lines
 from tests.khomp.test_story import board, line
 from tests.story.conftest import pbx, phone, phones  # noqa: F401  the fixtures of a story
 

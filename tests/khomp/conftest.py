@@ -65,8 +65,8 @@ def take_away() -> None:
         assert runtime.wait_booted(runtime.control(machine), 60)
 
 
-@pytest.fixture(scope="package", autouse=True)
-def nothing_stays(whole_app: Flask) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def no_driver_stays(whole_app: Flask) -> Iterator[None]:
     """Whoever comes after these tests finds the machine without the driver."""
     yield
     with whole_app.app_context():

@@ -1,6 +1,7 @@
 """What may be written into a file, how files are read, and which mistakes are named before Asterisk sees them."""
 
 import dataclasses
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -285,8 +286,32 @@ def test_the_log_is_read_without_times_and_without_what_is_only_load():
         "[2026-11-20 20:00:00.125] WARNING[12][C-00000001] app.c: odd\n"
         "[2026-11-20 20:00:00.126] WARNING[13] taskprocessor.c: Taskprocessor 'x' queue reached 500 scheduled tasks.\n"
         '[2026-11-20 20:00:00.127] WARNING[13] pjproject: \t sip_endpoint.c Module "mod-invite" registered\n'
+        "[2026-11-20 20:00:00.128] ERROR[13] loader.c: Error loading module 'chan_khomp.so': /m/chan_khomp.so: cannot open shared object\n"
+        "[2026-11-20 20:00:00.128] ERROR[13] loader.c: Error loading module 'bentevi-end-of-log-9.so': /m/9.so: cannot open shared object\n"
     )
     assert complaints.lines(log) == ["config.c: bad thing", "app.c: odd"]
+
+
+def test_complaints_are_read_when_all_of_them_are_written(tmp_path, monkeypatch):
+    """Asterisk answers before the thread of its log has written: a trial judged by half a log would take a mistake, or learn half of the noise."""
+    log = tmp_path / "log" / "messages.log"
+    log.parent.mkdir()
+    log.write_text("[2026-11-20 20:00:00.123] ERROR[12] config.c: early\n")
+    trial = shadow.Shadow(tmp_path, True)
+
+    def answers(_self, command):
+        def write():
+            for line in ("config.c: late", f"loader.c: Error loading module '{command.split()[-1]}': none"):
+                with log.open("a") as file:
+                    file.write(f"[2026-11-20 20:00:00.125] ERROR[12] {line}\n")
+
+        threading.Timer(0.2, write).start()
+        return "Unable to load module\n"
+
+    monkeypatch.setattr(shadow.Shadow, "ask", answers)
+    assert trial.messages() == ["config.c: early", "config.c: late"]
+    trial.begin_messages()
+    assert trial.messages() == ["config.c: late"], "what was said before is past"
 
 
 def test_a_context_that_only_moved_is_not_a_changed_object():
