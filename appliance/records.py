@@ -40,6 +40,7 @@ log = logging.getLogger("bentevi.records")
 RECORDS = {"cel-custom/Master.csv": (CEL, 2000), "cdr-custom/Master.csv": (CDR, 400), "queue_log": (QUEUE, 400)}
 
 POLL_SECONDS, MARK_SECONDS, RETRY_SECONDS, SUSPECT_SECONDS, CHECK_SECONDS, TIDY_SECONDS = 0.2, 0.5, 1.0, 1.0, 30.0, 60.0
+QUIET_SECONDS, QUIET_POLL_SECONDS = 10.0, 0.6  # nothing came for so long: it is looked less often
 ROTATE_BYTES = 64_000_000
 KEEP_DAYS = 4             # lines of conversations that are over, and files that are read
 ORPHAN_SECONDS = 60.0     # so long a leg's record waits for the steps of its channel
@@ -360,14 +361,15 @@ def live_channels(settings: Settings) -> set[str]:
 def follow(app: Flask, settings: Settings) -> None:
     """Work until told to stop. A database that cannot be written is said once, waited for, and then gone on with."""
     records: Records | None = None
-    waits = False
+    waits, heard_at = False, time.monotonic()
     with app.app_context():
         while True:
             try:
                 if records is None:
                     records = Records(settings)
                     records.load()
-                records.step()
+                if records.step():
+                    heard_at = time.monotonic()
             except ground.AWAY as why:
                 db.session.rollback()
                 if not waits:
@@ -383,7 +385,7 @@ def follow(app: Flask, settings: Settings) -> None:
                 waits = False
             db.session.remove()
             if not records.is_behind:
-                time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS if time.monotonic() - heard_at < QUIET_SECONDS else QUIET_POLL_SECONDS)
 
 
 def main() -> None:

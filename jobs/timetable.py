@@ -1,4 +1,4 @@
-"""TABLE of what runs by the clock: function, lane, when. Hours are UTC (São Paulo is three hours behind)."""
+"""TABLES of what runs by the clock: function, lane, when. Hours are UTC (São Paulo is three hours behind)."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,21 @@ class Timed:
     at: str = ""
 
 
+EACH_MINUTE = [  # short ones, in this order, by jobs/minute.py
+    "jobs.recordings.guard",
+    "jobs.addresses.put",  # bans end
+    "jobs.follow_me.put_all",
+    "jobs.company.put_least",
+    "jobs.desk_phones.tell_of_port",
+    "jobs.voicemail_boxes.look",
+    "jobs.imports.tidy",
+    "jobs.upkeep.look_at_ports",
+]
+
 TIMETABLE = [
+    Timed("jobs.minute.run", "telephony", every_seconds=60),
     Timed("jobs.records.reconcile", "default", every_seconds=300),
-    Timed("jobs.follow_me.put_all", "telephony", every_seconds=60),
-    Timed("jobs.company.put_least", "telephony", every_seconds=60),
-    Timed("jobs.voicemail_boxes.look", "default", every_seconds=60),
-    Timed("jobs.addresses.put", "telephony", every_seconds=60),           # bans end
-    Timed("jobs.desk_phones.tell_of_port", "telephony", every_seconds=60),
     Timed("jobs.khomp_boards.read", "telephony", every_seconds=300),
-    Timed("jobs.recordings.guard", "telephony", every_seconds=60),
     Timed("jobs.recordings.convert_forgotten", "default", every_seconds=180),
     Timed("jobs.recordings.remove_old", "default", at="10 * * * *"),      # the room fills by day too
     Timed("jobs.recordings.verify_all", "default", at="30 5 * * 0"),      # Sundays, 02:30 in São Paulo
@@ -29,9 +35,7 @@ TIMETABLE = [
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
     Timed("jobs.certificates.keep", "default", every_seconds=1800),       # another address of the machine, or one about to end
     Timed("jobs.backups.look", "default", every_seconds=300),             # whether the hour of the settings has come
-    Timed("jobs.imports.tidy", "default", every_seconds=60),
     Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),
-    Timed("jobs.upkeep.look_at_ports", "default", every_seconds=60),
     Timed("jobs.addresses.forget_old", "default", at="40 5 * * *"),       # 02:40
     Timed("jobs.users.forget_old", "default", at="50 5 * * *"),           # 02:50
     Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45

@@ -60,18 +60,19 @@ def register_again(worker: Worker) -> None:
 def _relay_for_ever(app: Flask, worker: Worker) -> None:
     """Lines of the outbox that their writer could not hand over, jobs to be tried again, restarts that wait for calls to end."""
     again = RQScheduler(list(lanes.LANES), connection=lanes.connection(), serializer=JSONSerializer)
-    tidied = 0.0
+    tidied = -TIDY_SECONDS
     while True:
         with _still, app.app_context():
             try:
-                with lanes.needs_redis():
-                    register_again(worker)
-                    again.acquire_locks()  # one of several workers holds each lane's
-                    again.heartbeat()
-                    again.enqueue_scheduled_jobs()
-                if "reports" in lanes_of_this_worker() and time.monotonic() - tidied > TIDY_SECONDS:
+                if time.monotonic() - tidied > TIDY_SECONDS:
                     tidied = time.monotonic()
-                    reports.tidy()
+                    with lanes.needs_redis():
+                        register_again(worker)
+                        again.acquire_locks()  # one of several workers holds each lane's
+                        again.heartbeat()
+                        again.enqueue_scheduled_jobs()
+                    if "reports" in lanes_of_this_worker():
+                        reports.tidy()
                 if _something_waits():
                     lanes.relay()
                     applying.restart()

@@ -68,6 +68,12 @@ class Shadow:
         """One CLI command. Raises Busy when it does not answer."""
         return runtime.command(self.folder / "run" / "asterisk.ctl", text)
 
+    def lives(self) -> bool:
+        """Whether its process is there."""
+        file = self.folder / "run" / "asterisk.pid"
+        pid = file.read_text().strip() if file.exists() else ""
+        return pid.isdigit() and _is_of(Path(f"/proc/{pid}/cmdline"), self.folder)
+
     def messages(self) -> list[str]:
         """Its complaints (ERROR and WARNING), oldest first; what it printed when it died before it had a log."""
         self._wait_written()

@@ -11,12 +11,14 @@ from rq.job import JobStatus
 from appliance import lanes, settings, supervisor
 from appliance.calls.model import Call
 from appliance.db import db
+from appliance.errors import Busy
 from appliance.lanes import Outgoing
 from appliance.processes import PROCESSES
 from appliance.recordings import files
 from appliance.recordings.model import READY, WAITING, Recording
+from jobs import minute
 from jobs.cron import Cron
-from jobs.timetable import TIMETABLE
+from jobs.timetable import EACH_MINUTE, TIMETABLE
 from tests.recordings.test_recordings import make_recording
 from tests.visitor import person, text_of
 from web.jobs import TITLES
@@ -54,11 +56,34 @@ def failed_job(function="jobs.recordings.verify", row=1):
 
 def test_every_function_of_the_timetable_and_of_the_titles_exists_and_has_words():
     """SYS-18: reading the table is reading what runs."""
-    for name in {timed.function for timed in TIMETABLE} | set(TITLES):
+    for name in {timed.function for timed in TIMETABLE} | set(TITLES) | set(EACH_MINUTE):
         module, _dot, function = name.rpartition(".")
         assert callable(getattr(importlib.import_module(module), function)), name
     assert {timed.function for timed in TIMETABLE} <= set(TITLES)
     assert all(timed.lane in lanes.LANES and bool(timed.every_seconds) != bool(timed.at) for timed in TIMETABLE)
+
+
+def test_what_ends_badly_in_a_minute_keeps_none_of_the_others_from_its_turn(app, monkeypatch):
+    """SYS-18: each is tried; a mistake is told with its reason, what waits for Asterisk is not a failure."""
+    had = []
+
+    def away(_id):
+        had.append("away")
+        raise Busy("Asterisk does not answer")
+
+    def wrong(_id):
+        had.append("wrong")
+        raise ValueError("seven")
+
+    monkeypatch.setattr("jobs.addresses.put", away)
+    monkeypatch.setattr("jobs.company.put_least", wrong)
+    monkeypatch.setattr("jobs.upkeep.look_at_ports", lambda _id: had.append("last"))
+    with pytest.raises(minute.NotAllDone) as told:
+        minute.run()
+    assert had == ["away", "wrong", "last"] and str(told.value) == "jobs.company.put_least: ValueError: seven"
+    monkeypatch.setattr("jobs.company.put_least", lambda _id: None)
+    minute.run()
+    minute.run()
 
 
 def test_the_page_shows_a_failed_job_with_its_reason_and_tries_it_again(carla):
