@@ -27,6 +27,7 @@ MESSAGES = {  # code → what a person reads and what to do; %(…)s come from t
     "backup_rehearsal": N_("The rehearsal of the restore failed: %(reason)s Make a new backup and rehearse it; see the page Backups."),
     "certificate_failed": N_("No certificate could be fetched: %(reason)s The one in force stays; see the page Domain and certificate."),
     "certificate_ends": N_("The certificate browsers are shown ends on %(day)s. Give a new one on the page Domain and certificate."),
+    "update_found": N_("Version %(version)s of Bentevi is there. What it brings, and how to install it, stands on the page Updates."),
     "recordings_broken": N_("%(count)s recordings are missing or differ from what was sealed. See the verify page."),
 }
 

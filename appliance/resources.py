@@ -35,6 +35,7 @@ from appliance.scheduled_conferences import model as scheduled_conferences
 from appliance.sip import model as sip
 from appliance.time_conditions import model as time_conditions
 from appliance.trunks import model as trunks
+from appliance.update_policy import model as update_policy
 from appliance.users import model as users
 from appliance.voicemail_boxes import model as voicemail_boxes
 from appliance.work_shifts import model as work_shifts
@@ -76,6 +77,7 @@ RESOURCES = [
     certificate.resource,
     recording_policy.resource,
     backup_policy.resource,
+    update_policy.resource,
     modules.resource,
 ]
 

@@ -35,6 +35,7 @@ TIMETABLE = [
     Timed("jobs.blacklists.forget_deleted", "default", at="20 5 * * *"),  # 02:20
     Timed("jobs.certificates.keep", "default", every_seconds=1800),       # another address of the machine, or one about to end
     Timed("jobs.backups.look", "default", every_seconds=300),             # whether the hour of the settings has come
+    Timed("jobs.updates.look", "backups", every_seconds=1800),             # once a day at the address
     Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),
     Timed("jobs.addresses.forget_old", "default", at="40 5 * * *"),       # 02:40
     Timed("jobs.users.forget_old", "default", at="50 5 * * *"),           # 02:50

@@ -253,7 +253,7 @@ WAITING = {
     "CFG-01": "Use of the CNL (RTE-20).",
     "CFG-13": "Menus of later parts.",
     "CFG-14": "Guides of call-centre agents, the operator panel, team monitoring, the dialer and PipeRun: their parts.",
-    "SYS-11": "A download from an address is not offered. The update of a whole emulated machine runs outside the default run: ./bentevi image test update update-broken.",
+    "SYS-11": "The update of a whole emulated machine runs outside the default run: ./bentevi image test update update-broken.",
     "SYS-15": "IVR, queue and the installed image (ISO): their parts.",
     "SYS-19": "The network's minute to confirm and bentevi-reset on a whole machine run outside the default run: ./bentevi image test console.",
     "SYS-20": "Retention by kind of data besides recordings, reports and audit; a nearly full disk removes recordings by their own room, not by the disk's.",

@@ -33,6 +33,7 @@ from appliance.reports.model import Report
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
+from appliance.update_policy.model import UpdatePolicy
 from appliance.users.model import User
 from appliance.users.token import Token
 from appliance.voicemail_boxes.model import VoicemailMessage
@@ -73,7 +74,8 @@ def first_start_rows() -> None:
         db.session.execute(delete(table))
     db.session.expunge_all()
     for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
-                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules), ("address_policy", AddressPolicy)):
+                        ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules), ("address_policy", AddressPolicy),
+                        ("update_policy", UpdatePolicy)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

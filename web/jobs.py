@@ -38,6 +38,9 @@ TITLES = {  # function → what a person reads
     "jobs.recordings.remove_old": _l("Remove old recordings"),
     "jobs.recordings.verify": _l("Verify the recordings"),
     "jobs.recordings.verify_all": _l("Verify the recordings (weekly)"),
+    "jobs.updates.look": _l("Look for a new version"),
+    "jobs.updates.look_now": _l("Look for a new version"),
+    "jobs.updates.fetch": _l("Fetch a new version"),
     "jobs.upkeep.look_at_disk": _l("Watch how full the disk is"),
     "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
     "jobs.users.forget_old": _l("Tidy letters for passwords"),
@@ -46,7 +49,7 @@ TITLES = {  # function → what a person reads
     "jobs.records.reconcile": _l("Compare call records with Asterisk's counters"),
     "jobs.reports.run": _l("Make a report"),
 }
-LANES = {"telephony": _l("Telephony"), "default": _l("General"), "reports": _l("Reports"), "backups": _l("Backups")}
+LANES = {"telephony": _l("Telephony"), "default": _l("General"), "reports": _l("Reports"), "backups": _l("Backups and new versions")}
 
 
 @pages.get("/jobs")

@@ -69,6 +69,21 @@ def add_to(group: click.Group, rows: Any, tell: Any, machine: Any) -> None:
         for one in past if now is None or now.is_over else [now, *past]:
             click.echo(f"{one.at[:16]}  {one.here} → {one.version}  {one.step}{f': {words.told(one.code, one.values)}' if one.code else ''}")
 
+    @update.command("look")
+    @click.option("--fetch", "is_wanted", is_flag=True, help="Fetch the file too; it goes on where it was cut off.")
+    def look_(is_wanted: bool) -> None:
+        """What is at the address of the update policy."""
+        from appliance.updates import fetch, state, words
+
+        with rows():
+            address = fetch.policy().address
+        said = (fetch.fetch if is_wanted else fetch.look)(machine(), address)
+        if said.code:
+            raise NotGood(said.code, **said.values)
+        click.echo(f"Bentevi {said.version} of {said.date}, {said.size_bytes / 1e6:.0f} MB" if said.version else words.told("nothing", {}))
+        if said.version and is_wanted:
+            click.echo(f"bentevi update start {state.spool(machine()) / state.SENT}")
+
     for name in ("start", "return", "cancel"):
         @update.command(name, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}, help=HELP[name])
         def only_there() -> None:

@@ -71,27 +71,32 @@ def read(stream: IO[bytes], keys: Iterable["Ed25519PublicKey"]) -> Package:
     """The description, once its signature is right and the file is as long as it says. Raises NotGood."""
     size = os.fstat(stream.fileno()).st_size
     stream.seek(0)
+    package = described(stream, keys, size)
+    if size < package.offset_bytes + package.size_bytes:
+        raise NotGood("truncated", has=size, needs=package.offset_bytes + package.size_bytes)
+    if size > package.offset_bytes + package.size_bytes:
+        raise NotGood("too_long")
+    return package
+
+
+def described(stream: IO[bytes], keys: Iterable["Ed25519PublicKey"], size: int = 0) -> Package:
+    """The description at the head of a file of `size` bytes (0: as long as it says), once its signature is right. Raises NotGood."""
     head = stream.read(len(MAGIC) + SIGNATURE_BYTES + 4)
     if not head.startswith(ANY_MAGIC):
         raise NotGood("not_update")
     if not head.startswith(MAGIC):
         raise NotGood("unknown_format")
     if len(head) < len(MAGIC) + SIGNATURE_BYTES + 4:
-        raise NotGood("truncated", has=size, needs=BLOCK)
+        raise NotGood("truncated", has=size or len(head), needs=BLOCK)
     signature, (length,) = head[len(MAGIC) : -4], struct.unpack(">I", head[-4:])
     if length > MOST_DESCRIPTION:
         raise NotGood("forged")
     text = stream.read(length)
     if len(text) < length:
-        raise NotGood("truncated", has=size, needs=len(head) + length)
+        raise NotGood("truncated", has=size or len(head) + len(text), needs=len(head) + length)
     if not any(_signed(key, signature, _signed_bytes(text)) for key in keys):
         raise NotGood("forged")
-    package = _described(text, _padded(len(head) + length))
-    if size < package.offset_bytes + package.size_bytes:
-        raise NotGood("truncated", has=size, needs=package.offset_bytes + package.size_bytes)
-    if size > package.offset_bytes + package.size_bytes:
-        raise NotGood("too_long")
-    return package
+    return _described(text, _padded(len(head) + length))
 
 
 def _signed_bytes(text: bytes) -> bytes:

@@ -28,7 +28,8 @@ STEPS = {
 OVER = (DONE, RETURNED, FAILED, CANCELLED)
 BEFORE_RESTART = (CHECKING, COPYING, BACKUP, WRITING, WAITING)
 SENT, PART, REQUEST = "sent.update", "sent.part", "request"   # in the spool
-START, STICK, CANCEL, RETURN = "start", "stick", "cancel", "return"
+START, STICK, CANCEL, RETURN = "start", "stick", "cancel", "return"  # of root's side
+LOOK, FETCH = "look", "fetch"                                        # of jobs
 NOW, FREE = "now", "free"
 
 

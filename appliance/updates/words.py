@@ -13,6 +13,7 @@ def N_(text: str) -> str:
 
 
 WORDS = {
+    "nothing": N_("Nothing newer is there."),
     "not_update": N_("This is no update file of Bentevi. Its name ends in .update and it is sent as it is, not unpacked."),
     "truncated": N_("The file is not complete: %(has)s bytes, %(needs)s are needed. Copy or send it again."),
     "too_long": N_("The file holds more than the update it says it is. Copy or send it again."),
@@ -24,6 +25,9 @@ WORDS = {
     "too_far": N_("This update can follow version %(needs)s or newer; %(here)s is installed. Install an update in between first."),
     "damaged": N_("What the file holds is not what was signed: it was damaged on its way. Copy or send it again."),
     "no_file": N_("There is no update file: send one, or put a USB stick with it into the machine."),
+    "no_address": N_("Say first at which address the newest update file is (Update policy)."),
+    "no_answer": N_("The address does not answer, or broke off (%(why)s). What was fetched is kept; it goes on from there next time."),
+    "not_there": N_("The address answers with status %(status)s instead of the file."),
     "no_second_root": N_("This disk has no second partition for the product (it is smaller than 20 GB). Update with the ISO: it offers to renew the product and "
                          "keep the data."),
     "not_default": N_("The machine runs on a partition it would not start by itself. Restart it first."),

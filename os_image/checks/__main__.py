@@ -147,7 +147,7 @@ class Proofs:
         found = sorted(self.out.glob("bentevi-*-libvirt.box"))
         if not found:
             raise Failed("there is no box: ./bentevi image build box comes first")
-        self.note("box", wrapped.starts(self.folder, self.key, wrapped.box(found[-1], inside), "box", self.answers(), NAME))
+        self.note("box", wrapped.starts(self.folder, self.key, wrapped.box(found[-1], inside, self.key), "box", self.answers(), NAME))
         shutil.rmtree(inside)
 
     def packer(self) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import subprocess
 import tarfile
 import xml.etree.ElementTree as xml
@@ -42,9 +43,11 @@ def ova(archive: Path, folder: Path) -> Path:
     return layer(vmdk, "vmdk", folder / "ova.qcow2")
 
 
-def box(archive: Path, folder: Path) -> Path:
+def box(archive: Path, folder: Path, key: Path) -> Path:
     """The disk of a libvirt box that Vagrant takes, with the Vagrantfile of this project found good."""
     install("vagrant")
+    (folder / ".ssh").mkdir(exist_ok=True)
+    shutil.copy(key, folder / ".ssh/id_ed25519")  # the one the Vagrantfile logs in with
     home = {"VAGRANT_HOME": str(folder / "vagrant"), "HOME": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     checkout = Path(__file__).parents[2]
     for words in (["vagrant", "validate", "--ignore-provider"], ["vagrant", "box", "add", "--name", "bentevi/appliance", str(archive)]):

@@ -67,7 +67,7 @@ build {
   sources = ["source.qemu.appliance"]
 
   provisioner "shell" {
-    inline = ["systemctl is-system-running --wait", "bentevi status"]
+    inline = ["systemctl is-system-running --wait", "timeout 900 sh -c 'until bentevi status >/dev/null; do sleep 5; done'", "bentevi status"]
   }
 
   provisioner "shell" {

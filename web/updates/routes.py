@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field
 from spectree import Response as Answers
 
-from appliance import changes, settings, version
+from appliance import changes, lanes, settings, version
 from appliance.db import db
 from appliance.errors import Busy, Refused
-from appliance.updates import notes, package, state
+from appliance.updates import fetch, notes, package, state
 from appliance.updates.words import NotGood, told
 from web.api import Problem, spec
 from web.limits import limiter
@@ -35,7 +36,7 @@ def show() -> ResponseReturnValue:
     sent, trouble = _sent()
     return render_template("updates/updates.html", **_facts(), sent=sent, trouble=trouble, has_before=_has_before(), build=version.build(),
                            lines=notes.releases(str(get_locale())).get(version.number(), []), part_bytes=_size(state.PART),
-                           notes=(sent.notes.get(str(get_locale())) or sent.notes.get("en") or []) if sent else [])
+                           notes=_notes(sent.notes) if sent else [], **_found())
 
 
 @pages.get("/updates/_rows")
@@ -43,6 +44,26 @@ def show() -> ResponseReturnValue:
 def rows_part() -> ResponseReturnValue:
     """How it is, asked for again while something is under way."""
     return render_template("updates/_rows.html", **_facts())
+
+
+@pages.get("/updates/_found")
+@needs("updates")
+def found_part() -> ResponseReturnValue:
+    """What is at the address, asked for again while it is fetched; when that is over, the page as it is then."""
+    if not fetch.is_fetching(settings.load()):
+        return "", 200, {"HX-Redirect": "/updates"}
+    return render_template("updates/_found.html", **_found())
+
+
+def _found() -> dict[str, Any]:
+    machine = settings.load()
+    found = fetch.found(machine)
+    return {"found": found, "found_notes": _notes(found.notes), "found_trouble": told(found.code, found.values) if found.code else "",
+            "address": fetch.policy().address, "fetching": fetch.is_fetching(machine), "has_bytes": fetch.has_bytes(machine)}
+
+
+def _notes(said: dict[str, list[str]]) -> list[str]:
+    return said.get(str(get_locale())) or said.get("en") or []
 
 
 def _facts() -> dict[str, Any]:
@@ -137,7 +158,8 @@ def _kept(part: bytes, offset: int, size: int) -> ResponseReturnValue:
 @pages.post("/updates/forget")
 @needs("updates")
 def forget() -> ResponseReturnValue:
-    """Throw away what was sent."""
+    """Throw away what was sent or fetched."""
+    fetch.forget(settings.load())
     for name in (state.SENT, state.PART):
         _file(name).unlink(missing_ok=True)
     return redirect("/updates")
@@ -150,12 +172,15 @@ def forget() -> ResponseReturnValue:
 @limiter.limit("20 per hour")
 @needs("updates")
 def ask() -> ResponseReturnValue:
-    """Ask root's side: install what was sent (start) or what is on a stick, cancel, or return to the version before."""
+    """Ask root's side: install what was sent (start) or what is on a stick, cancel, or return to the version before. Or ask a job: look at the
+    address, or fetch what is there."""
     word = request.form.get("do", "")
     try:
         _ask(word, request.form.get("restart", state.NOW), request.form.get("hour", ""))
-        session["saved"] = {state.CANCEL: _("The wish to cancel was passed on."), state.RETURN: _("The version before was asked for; the machine restarts.")}.get(
-            word, _("The update was asked for; how far it is stands below."))
+        session["saved"] = {
+            state.CANCEL: _("The wish to cancel was passed on."), state.RETURN: _("The version before was asked for; the machine restarts."),
+            state.LOOK: _("The address is looked at; what is there stands here in a moment."), state.FETCH: _("It is fetched; nothing is installed by that."),
+        }.get(word, _("The update was asked for; how far it is stands below."))
     except (Refused, Busy) as why:
         session["refused"] = str(why)
     return redirect("/updates")
@@ -163,6 +188,9 @@ def ask() -> ResponseReturnValue:
 
 def _ask(word: str, restart: str, hour: str) -> None:
     _possible()
+    if word in (state.LOOK, state.FETCH):
+        _ask_job(word)
+        return
     if word not in (state.START, state.STICK, state.CANCEL, state.RETURN):
         raise Refused(_("Choose what to do."))
     if restart == "hour":
@@ -183,6 +211,20 @@ def _ask(word: str, restart: str, hour: str) -> None:
     except Busy as why:
         raise NotGood("busy") from why
     _note(word, {"restart": restart})
+
+
+def _ask_job(word: str) -> None:
+    """The look or the file, by a job; once while it waits. Raises Refused."""
+    machine = settings.load()
+    if not fetch.policy().address:
+        raise NotGood("no_address")
+    if not fetch.is_fetching(machine):
+        fetch.note(machine, replace(fetch.found(machine), step=fetch.ASKED, code="", values={}))
+        if word == state.LOOK:
+            lanes.put("backups", "jobs.updates.look_now", 0)
+        else:
+            lanes.put("backups", "jobs.updates.fetch", 0)
+    _note(word, {})
 
 
 def _note(word: str, after: dict[str, Any]) -> None:
@@ -208,17 +250,29 @@ class UpdateOut(BaseModel):
     asked_by: str
 
 
+class FoundOut(BaseModel):
+    """What is at the address: a newer version or "", how much of its file is here, and what was wrong."""
+
+    at: str
+    version: str
+    size_bytes: int
+    has_bytes: int
+    fetching: bool
+    reason: str
+
+
 class UpdatesOut(BaseModel):
-    """This version, the update under way or the last one, and those before."""
+    """This version, what is at the address, the update under way or the last one, and those before."""
 
     version: str
     possible: bool
+    found: FoundOut
     update: UpdateOut | None
     history: list[UpdateOut]
 
 
 class Wanted(BaseModel):
-    """What to do: start, stick, cancel or return; restart now, when it is free, or at HH:MM."""
+    """What to do: start, stick, cancel, return, look or fetch; restart now, when it is free, or at HH:MM."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     do_: str = Field("", alias="do")
@@ -236,8 +290,10 @@ class AskedFor(BaseModel):
 @spec.validate(resp=Answers(HTTP_200=UpdatesOut, HTTP_401=Problem, HTTP_403=Problem), tags=["updates"], skip_validation=True)
 def updates_show() -> ResponseReturnValue:
     """The version, the update under way or the last one, and those before."""
-    now = state.current()
-    return jsonify(version=version.number(), possible=state.is_possible(), update=_shown(now) if now else None, history=[_shown(one) for one in state.history()])
+    now, said = state.current(), _found()
+    found = {"at": said["found"].at, "version": said["found"].version, "size_bytes": said["found"].size_bytes, "has_bytes": said["has_bytes"],
+             "fetching": said["fetching"], "reason": said["found_trouble"]}
+    return jsonify(version=version.number(), possible=state.is_possible(), found=found, update=_shown(now) if now else None, history=[_shown(one) for one in state.history()])
 
 
 def _shown(one: state.State) -> dict[str, Any]:
@@ -250,7 +306,7 @@ def _shown(one: state.State) -> dict[str, Any]:
 @needs("updates")
 @spec.validate(json=Wanted, resp=Answers(HTTP_202=AskedFor, HTTP_401=Problem, HTTP_403=Problem, HTTP_422=Problem), tags=["updates"], skip_validation=True)
 def updates_ask() -> ResponseReturnValue:
-    """The same as the page: {"do": start, stick, cancel or return, "restart": now, free or HH:MM}."""
+    """The same as the page: {"do": start, stick, cancel, return, look or fetch, "restart": now, free or HH:MM}."""
     body = request.get_json(silent=True)
     body = body if isinstance(body, dict) else {}
     restart = str(body.get("restart", state.NOW))
