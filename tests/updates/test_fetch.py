@@ -184,5 +184,5 @@ def test_addresses_that_cannot_be_and_secrets_in_them_are_refused(carla, client,
     assert fetch.policy().address == ""
     david = person(client, "david", access_level="manager", modules=["updates"])
     assert david.get("/update_policy").status_code == 403 and david.get("/updates").status_code == 200
-    emma = person(client, "marina", access_level="manager", modules=["reports"])
+    marina = person(client, "marina", access_level="manager", modules=["reports"])
     assert [marina.get("/updates/_found").status_code, marina.send("/updates", {"do": "fetch"}).status_code] == [403, 403]
