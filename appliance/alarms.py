@@ -18,6 +18,7 @@ def N_(text: str) -> str:
 MESSAGES = {  # code → what a person reads and what to do; %(…)s come from the alarm's parameters
     "records_gap": N_("Call records may be missing: Asterisk counted %(counted)s, %(stored)s are stored. Keep the log folder and call support."),
     "recordings_quota": N_("Recordings fill their space (%(used)s of %(quota)s GB): the oldest are removed."),
+    "recordings_room": N_("The disk was %(percent)s %% full: the %(count)s oldest recordings were removed to make room. Those of the last %(days)s days stay; look what else fills it."),
     "recordings_paused": N_("Calls are not recorded: the disk has only %(free)s GB left. Free some space; recording begins again by itself."),
     "sip_port": N_("The SIP port %(port)s (UDP) is not the exchange's: %(program)s has it. No phone can register. Stop that program or choose another port on the page SIP, "
                    "then start the exchange again."),

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from appliance import db as ground
 from appliance.db import Base, Instant, db
 
-KEPT_DAYS = 180
 CREATED, UPDATED, DELETED, RESTORED, HUNG_UP = "created", "updated", "deleted", "restored", "hung_up"
 
 
@@ -132,8 +131,8 @@ def opened(change: Change) -> dict[str, str]:
     return json.loads(ground.unseal(change.sealed)) if change.sealed else {}
 
 
-def forget_old() -> int:
-    """Drop what is older than KEPT_DAYS and in force. May run at any time, twice too."""
-    oldest = ground.now() - timedelta(days=KEPT_DAYS)
+def forget_old(kept_days: int) -> int:
+    """Drop what is older and in force. May run at any time, twice too."""
+    oldest = ground.now() - timedelta(days=kept_days)
     result = db.session.execute(delete(Change).where(Change.at < oldest, ~Change.pending))
     return cast("CursorResult[Any]", result).rowcount

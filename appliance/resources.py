@@ -31,6 +31,7 @@ from appliance.pickup_groups import model as pickup_groups
 from appliance.queues import model as queues
 from appliance.ratings import model as ratings
 from appliance.recording_policy import model as recording_policy
+from appliance.retention_policy import model as retention_policy
 from appliance.scheduled_conferences import model as scheduled_conferences
 from appliance.sip import model as sip
 from appliance.time_conditions import model as time_conditions
@@ -76,6 +77,7 @@ RESOURCES = [
     email.resource,
     certificate.resource,
     recording_policy.resource,
+    retention_policy.resource,
     backup_policy.resource,
     update_policy.resource,
     modules.resource,

@@ -39,8 +39,9 @@ def convert_forgotten(_: int = 0) -> None:
         convert(recording_id)
 
 
-def remove_old(_: int = 0, quota_bytes: int = 0) -> int:
-    """Retention, then room: over the quota the oldest go until nine tenths of it remain. How many. May die at any point."""
+def remove_old(_: int = 0, quota_bytes: int = 0, disk: tuple[int, int] | None = None) -> int:
+    """Retention, then room: over the quota the oldest go until nine tenths of it remain, and on a full disk the oldest too. How many. May die
+    at any point. `disk` is (used, total) bytes; None asks the disk."""
     rules = files.policy()
     quota, oldest = quota_bytes or rules.quota_gb * files.GB, ground.now() - timedelta(days=rules.retention_days)
     removed = 0
@@ -59,8 +60,31 @@ def remove_old(_: int = 0, quota_bytes: int = 0) -> int:
     db.session.commit()
     while files.sweep():
         db.session.commit()
+    removed += _room_on_disk(disk)
     files.orphans()
     db.session.rollback()
+    return removed
+
+
+def _room_on_disk(disk: tuple[int, int] | None) -> int:
+    """The oldest recordings go from a disk that is full to the per cent of the policy, whatever filled it. How many."""
+    rules = files.policy()
+    usage = shutil.disk_usage(settings.load().home)
+    used, total = disk or (usage.used, usage.total)
+    percent = round(100 * used / total)
+    if percent < rules.disk_percent:
+        alarms.clear("recordings_room")
+        db.session.commit()
+        return 0
+    over, oldest, removed = used - total * (rules.disk_percent - files.AFTER_DISK) / 100, ground.now() - timedelta(days=rules.least_days), 0
+    while over > 0 and (found := files.mark_for_disk(over, oldest))[0]:
+        removed, over = removed + found[0], over - found[1]
+        db.session.commit()
+        while files.sweep():
+            db.session.commit()
+    said = next((one.parameters["count"] for one in alarms.active() if one.code == "recordings_room"), 0)
+    alarms.put("recordings_room", percent=percent, count=said + removed, days=rules.least_days)
+    db.session.commit()
     return removed
 
 

@@ -39,5 +39,5 @@ TIMETABLE = [
     Timed("jobs.upkeep.look_at_disk", "default", every_seconds=300),
     Timed("jobs.addresses.forget_old", "default", at="40 5 * * *"),       # 02:40
     Timed("jobs.users.forget_old", "default", at="50 5 * * *"),           # 02:50
-    Timed("jobs.upkeep.forget_old_changes", "default", at="45 5 * * *"),  # 02:45
+    Timed("jobs.retention.forget_old", "default", at="45 5 * * *"),       # 02:45
 ]

@@ -2,16 +2,10 @@
 
 import shutil
 
-from appliance import alarms, changes, ports, settings
+from appliance import alarms, ports, settings
 from appliance.db import db
 
 NEARLY_FULL = 90  # per cent
-
-
-def forget_old_changes(_: int = 0) -> None:
-    """The audit trail is kept for a while (changes.KEPT_DAYS)."""
-    changes.forget_old()
-    db.session.commit()
 
 
 def look_at_ports(_: int = 0) -> None:

@@ -218,7 +218,7 @@ ROWS = {
     "SYS-18": ("Background jobs", "/jobs"),
     "SYS-19": ("Maintenance: doctor, bundle for support, capture of a call, backup and restore at the console; dry runs", "/backups, console"),
     "SYS-09": ("Domain, HTTPS and WebSocket", "/certificate, console"),
-    "SYS-20": ("Backup, restore, rehearsal", "/backups, /backup_policy"),
+    "SYS-20": ("Backup, restore, rehearsal, retention", "/backups, /backup_policy, /retention_policy, /recording_policy"),
     "SYS-22": ("Time and zone", "/company"),
 }
 
@@ -256,7 +256,6 @@ WAITING = {
     "SYS-11": "The update of a whole emulated machine runs outside the default run: ./bentevi image test update update-broken.",
     "SYS-15": "IVR, queue and the installed image (ISO): their parts.",
     "SYS-19": "The network's minute to confirm and bentevi-reset on a whole machine run outside the default run: ./bentevi image test console.",
-    "SYS-20": "Retention by kind of data besides recordings, reports and audit; a nearly full disk removes recordings by their own room, not by the disk's.",
     "SYS-16": "Builds and starts of the image itself: ./bentevi image test, outside the default run (docs/os-image.md).",
     "REP-16": "The advanced filter (REP-03).",
     "REP-07": "The advanced filter (REP-03).",

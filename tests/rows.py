@@ -33,6 +33,7 @@ from appliance.reports.model import Report
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
+from appliance.retention_policy.model import RetentionPolicy
 from appliance.update_policy.model import UpdatePolicy
 from appliance.users.model import User
 from appliance.users.token import Token
@@ -75,7 +76,7 @@ def first_start_rows() -> None:
     db.session.expunge_all()
     for word, model in (("company", Company), ("sip", Sip), ("recording_policy", RecordingPolicy), ("feature_codes", FeatureCodes), ("email", Email),
                         ("backup_policy", BackupPolicy), ("certificate", WebCertificate), ("modules", Modules), ("address_policy", AddressPolicy),
-                        ("update_policy", UpdatePolicy)):
+                        ("update_policy", UpdatePolicy), ("retention_policy", RetentionPolicy)):
         TABLE[word].create({"name": "Padaria Estrela"} if model is Company else {})
         assert db.session.get(model, SINGLE_ID)
     classes.resource.create({"name": classes.DEFAULT})

@@ -49,6 +49,7 @@ REASONABLE = {
     ("reports.files", "calls.words"): "what a call says has one wording for page, file and CLI",
     ("reports.printed", "calls.words"): "what a call says has one wording for page, file and CLI",
     ("reports.out_of_hours_files", "calls.words"): "what a call says has one wording for page, file and CLI",
+    ("retention_policy.forget", "calls.raw"): "what is known of people outside stands in the lines of queues too",
     ("trunks.config", "sip.config"): "NAT and general lines hold for every endpoint",
     ("trunks.config", "sip.lines"): "extra settings are lines of chan_sip too",
     ("trunks.model", "sip.lines"): "extra settings are lines of chan_sip too",

@@ -62,7 +62,7 @@ PROGRAM = """
         if steps > 1:  # down to the oldest release and up again: every row is still there
             downgrade(script.get_base())
             upgrade()
-            for word in ("recording_policy", "feature_codes", "email", "backup_policy", "certificate", "modules", "address_policy", "update_policy"):
+            for word in ("recording_policy", "feature_codes", "email", "backup_policy", "certificate", "modules", "address_policy", "update_policy", "retention_policy"):
                 TABLE[word].create({})
             db.session.commit()
             assert sitefile.dump() == before

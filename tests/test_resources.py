@@ -131,6 +131,7 @@ EXAMPLES = {
     "certificate": Example({}, {"domain": "pabx.padaria.example"}, ("domain", "sem ponto")),
     "backup_policy": Example({}, {"kind": "disk", "address": "/srv/backup"}, ("keep_count", 0)),
     "modules": Example({}, {"khomp": False}, ("ivr", "talvez")),
+    "retention_policy": Example({}, {"call_days": 1825, "voicemail_days": 90}, ("call_days", 29)),
     "update_policy": Example({}, {"address": "https://bentevi.example/bentevi.update", "download": True}, ("address", "ftp://bentevi.example/x")),
     "recording_policy": Example({}, {"retention_days": 90}, ("quota_gb", 0)),
 }

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, select
 
-from appliance import changes
 from appliance import resource as resources
 from appliance.changes import Change
 from appliance.db import db
+from appliance.retention_policy.model import RetentionPolicy
 from web.apply import fields_in_words
 from web.crud import PAGE_ROWS
 from web.formats import instant
@@ -27,7 +27,7 @@ def show() -> ResponseReturnValue:
     found = list(db.session.scalars(_asked().limit(PAGE_ROWS + 1)))
     shown = [(change, resources.TABLE.get(change.word)) for change in found[:PAGE_ROWS]]
     return render_template("audit.html", found=[(change, resource, fields_in_words(resource, change)) for change, resource in shown],
-                           more=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else None, kept_days=changes.KEPT_DAYS,
+                           more=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else None, kept_days=db.session.get_one(RetentionPolicy, resources.SINGLE_ID).audit_days,
                            undone=_undone([change.id for change, _resource in shown]),
                            words=[(r.word, r.label) for r in resources.TABLE.values()], asked=request.args)
 

@@ -42,7 +42,7 @@ TITLES = {  # function → what a person reads
     "jobs.updates.look_now": _l("Look for a new version"),
     "jobs.updates.fetch": _l("Fetch a new version"),
     "jobs.upkeep.look_at_disk": _l("Watch how full the disk is"),
-    "jobs.upkeep.forget_old_changes": _l("Tidy the audit trail"),
+    "jobs.retention.forget_old": _l("Remove what is kept no longer"),
     "jobs.users.forget_old": _l("Tidy letters for passwords"),
     "jobs.users.write": _l("Write a letter for a password"),
     "jobs.voicemail_boxes.announce": _l("Announce a voice message by e-mail"),

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from appliance.db import Base, Instant
@@ -83,6 +83,7 @@ class Call(Base):
     hang_up_side: Mapped[str] = mapped_column(String(8))
     cause: Mapped[int] = mapped_column(default=0)                # Q.850
     recording_count: Mapped[int] = mapped_column(default=0)
+    is_forgotten: Mapped[bool] = mapped_column(default=False, server_default=false())  # people outside were taken out of it (retention)
 
     steps: Mapped[list["CallStep"]] = relationship(
         order_by="CallStep.position", cascade="all, delete-orphan", passive_deletes=True, back_populates="call",

@@ -37,7 +37,7 @@ def record_call(lines: Iterable[Line], here: Here = BRAZIL, cut_at: float | None
         from_extension_id=_extension_of(talk.caller), to_number=talk.to_number, to_name="", reached_number=talk.reached_number,
         reached_name="", reached_extension_id=_extension_of(talk.reached), trunk_id=talk.trunk_id, trunk="", from_cost_centre="",
         to_cost_centre="", wait_seconds=_whole(talk.wait), ring_seconds=_whole(talk.ring), talk_seconds=_whole(total(talk.talks)),
-        hold_seconds=_whole(talk.held), hang_up_side=talk.hang_up_side, cause=talk.cause, recording_count=0,
+        hold_seconds=_whole(talk.held), hang_up_side=talk.hang_up_side, cause=talk.cause, recording_count=0, is_forgotten=False,
     )  # fmt: skip
     put_visits(talk, call)
     call.steps = [_placed(step, number) for number, step in enumerate(in_order(list(steps(talk))), 1)]

@@ -27,6 +27,7 @@ GB = 10**9
 SETTLED_SECONDS = 10.0  # MixMonitor closes its file within milliseconds of the hang-up; it never leaves one unwritten so long
 FORGOTTEN = timedelta(minutes=3)
 AFTER_QUOTA = 0.9       # hysteresis: what is over the quota is brought to nine tenths of it
+AFTER_DISK = 2          # and a disk that is too full to so many per cent less
 AFTER_PAUSE = 1.25      # and recording begins again with a quarter more free than the limit
 BATCH = 200
 
@@ -116,6 +117,14 @@ def mark_older(than: datetime) -> int:
 def mark_oldest(bytes_: float) -> int:
     """The oldest, as many as take so many bytes or a batch of them, become removed; how many."""
     return _mark(select(Recording).where(Recording.state == READY), "quota", bytes_)
+
+
+def mark_for_disk(bytes_: float, than: datetime) -> tuple[int, int]:
+    """The oldest of those that began before, as many as take so many bytes or a batch of them, become removed; how many, and their bytes."""
+    before = used_bytes()
+    count = _mark(select(Recording).where(Recording.state == READY, Recording.started_at < than), "disk", bytes_)
+    db.session.flush()
+    return count, before - used_bytes()
 
 
 def _mark(query: Select[Recording], reason: str, enough_bytes: float = math.inf) -> int:

@@ -129,13 +129,13 @@ def test_what_is_due_is_put_once_while_it_waits(app):
     """SYS-18: timed jobs do not pile up while nobody works."""
     Cron.app = app
     cron = Cron(connection=lanes.connection())
-    from jobs.upkeep import forget_old_changes
+    from jobs.retention import forget_old
 
-    timed = cron.register(forget_old_changes, "default", interval=1)
+    timed = cron.register(forget_old, "default", interval=1)
     cron.enqueue_jobs()
     timed.next_enqueue_time = timed.latest_enqueue_time = None
     cron.enqueue_jobs()
-    name, lane = "jobs.upkeep.forget_old_changes", lanes.state()[1]  # the home's own clock puts other jobs meanwhile
+    name, lane = "jobs.retention.forget_old", lanes.state()[1]  # the home's own clock puts other jobs meanwhile
     waiting = db.session.query(Outgoing).filter_by(function=name).count() + sum(job.func_name == name for job in (*lane.waiting, *lane.running))
     db.session.rollback()
     assert waiting <= 1

@@ -181,6 +181,25 @@ def test_the_quota_takes_the_oldest_down_to_nine_tenths_and_says_so(app):
     assert jobs.remove_old(quota_bytes=int(9.5 * size)) == 0 and not alarms.active()
 
 
+def test_on_a_full_disk_the_oldest_go_and_the_newest_days_stay(app):
+    """SYS-20: whatever filled it; an alarm says how many, until there is room again; the chain stays whole."""
+    now = datetime.now(UTC)
+    old = [make_recording(number, started_at=now - timedelta(days=30 - number)) for number in range(1, 6)]
+    new = make_recording(6, started_at=now - timedelta(days=3))
+    size, gone = old[0].size_bytes, files.folder() / old[0].name
+    total = 100 * size
+    assert jobs.remove_old(disk=(89 * size, total)) == 0 and not alarms.active()
+    assert jobs.remove_old(disk=(90 * size, total)) == 2 and not gone.exists()
+    assert [one.state for one in old] == [REMOVED] * 2 + [READY] * 3 and old[0].reason == "disk"
+    assert [(one.code, one.parameters) for one in alarms.active()] == [("recordings_room", {"percent": 90, "count": 2, "days": 7})]
+    assert jobs.remove_old(disk=(97 * size, total)) == 3 and new.state == READY, "the last seven days stay however full it is"
+    assert jobs.remove_old(disk=(97 * size, total)) == 0 and alarms.active()[0].parameters["count"] == 5
+    change(db.session.get_one(RecordingPolicy, resource.SINGLE_ID), disk_percent=98, least_days=0)
+    assert jobs.remove_old(disk=(97 * size, total)) == 0 and not alarms.active()
+    assert jobs.remove_old(disk=(98 * size, total)) == 1 and new.state == REMOVED
+    assert chain.verify(files.folder()) == []
+
+
 def test_a_file_whose_row_was_removed_when_the_power_went_is_swept_later(app, monkeypatch):
     """Retention may die between row and file."""
     old = make_recording(1, started_at=datetime.now(UTC) - timedelta(days=400))

@@ -42,7 +42,7 @@ def sent(machine):
 
 
 def test_the_head_alone_tells_what_is_there(machine, tmp_path):
-    """A look reads some kilobytes of hundreds of megabytes; the signed words say the rest."""
+    """SYS-11: a look reads some kilobytes of hundreds of megabytes; the signed words say the rest."""
     with shelf(update(tmp_path)) as there:
         found = fetch.look(machine, there.address)
         assert (found.version, found.size_bytes, found.code) == ("9.0.0", len(there.content), "")
@@ -51,7 +51,7 @@ def test_the_head_alone_tells_what_is_there(machine, tmp_path):
 
 
 def test_it_is_fetched_over_breaks_from_where_it_stopped(machine, tmp_path):
-    """Each byte once; what lies there at the end is what was signed."""
+    """SYS-11: each byte once; what lies there at the end is what was signed."""
     with shelf(update(tmp_path)) as there:
         there.breaks = [10_000_000, 1_000_000, 500_000]  # the look is given whole
         found = fetch.fetch(machine, there.address)
@@ -64,7 +64,7 @@ def test_it_is_fetched_over_breaks_from_where_it_stopped(machine, tmp_path):
 
 
 def test_one_that_stays_away_keeps_what_was_fetched_for_next_time(machine, tmp_path):
-    """Also through a process that died; another file begins anew."""
+    """SYS-11: also through a process that died; another file begins anew."""
     with shelf(update(tmp_path)) as there:
         there.breaks = [10_000_000, 1_000_000] + [0] * fetch.TRIES
         found = fetch.fetch(machine, there.address)
@@ -85,6 +85,7 @@ def test_one_that_stays_away_keeps_what_was_fetched_for_next_time(machine, tmp_p
 
 
 def test_a_server_without_parts_gives_the_whole_again(machine, tmp_path):
+    """SYS-11: from the first byte."""
     with shelf(update(tmp_path)) as there:
         there.has_ranges = False
         there.breaks = [10_000_000, 1_000_000]
@@ -92,7 +93,7 @@ def test_a_server_without_parts_gives_the_whole_again(machine, tmp_path):
 
 
 def test_nothing_is_believed(machine, tmp_path):
-    """Forged, damaged behind a good head, a page of something else, longer than it says, older, the same, not there."""
+    """SYS-11: forged, damaged behind a good head, a page of something else, longer than it says, older, the same, not there."""
     good = update(tmp_path)
     forged = good.replace(b"Uma novidade.", b"Uma novidad3.")
     for content, code in ((forged, "forged"), (b"<html>" * 1000, "not_update"), (good[:-1] + b"y", "damaged"), (good[:60], "truncated")):
@@ -111,6 +112,7 @@ def test_nothing_is_believed(machine, tmp_path):
 
 
 def test_no_room_is_said_before_it_is_filled(machine, tmp_path, monkeypatch):
+    """SYS-11: with what is free and needed."""
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _path: usage._replace(free=fetch.ROOM_BYTES + 1000))
     with shelf(update(tmp_path)) as there:
@@ -118,14 +120,14 @@ def test_no_room_is_said_before_it_is_filled(machine, tmp_path, monkeypatch):
 
 
 def test_two_at_once_do_not_write_into_each_other(machine, tmp_path):
-    """A command beside the job: the second one leaves it to the first."""
+    """SYS-11: a command beside the job: the second one leaves it to the first."""
     with shelf(update(tmp_path)) as there, fetch.locks.held(state.spool(machine) / "fetch.lock", 0):
         fetch.fetch(machine, there.address)
         assert there.asked == []
 
 
 def test_by_the_clock_once_a_day_and_an_alarm_while_it_is_newer(machine, tmp_path, monkeypatch):
-    """The policy says where, and whether it is fetched; without an address nobody is asked."""
+    """SYS-11: the policy says where, and whether it is fetched; without an address nobody is asked."""
     jobs.look()
     assert alarms.active() == []
     with shelf(update(tmp_path)) as there:
@@ -144,7 +146,7 @@ def test_by_the_clock_once_a_day_and_an_alarm_while_it_is_newer(machine, tmp_pat
 
 
 def test_the_page_looks_fetches_and_offers_to_install(carla, machine, tmp_path, monkeypatch):
-    """In Portuguese, with what is wrong in words; the API says the same. The home's own worker trusts other keys: its part is done here."""
+    """SYS-11: in Portuguese, with what is wrong in words; the API says the same. The home's own worker trusts other keys: its part is done here."""
     asked = []
     monkeypatch.setattr(lanes, "put", lambda *words: asked.append(words))
     carla.send("/updates", {"do": "look"})
@@ -178,7 +180,7 @@ def test_the_page_looks_fetches_and_offers_to_install(carla, machine, tmp_path, 
 
 
 def test_addresses_that_cannot_be_and_secrets_in_them_are_refused(carla, client, machine):
-    """Each at its field; whoever has no right gets nothing."""
+    """SYS-11: each at its field; whoever has no right gets nothing."""
     for address, words in (("bentevi.example/x", "endereço completo"), ("ftp://bentevi.example/x", "endereço completo"), ("https:///x", "endereço completo"),
                            ("http://[::1/x", "endereço completo"), ("https://ana:segredo@bentevi.example/x", "não precisa de segredo")):
         assert words in text_of(carla.send("/update_policy", {"address": address})), address
