@@ -8,7 +8,7 @@ from appliance.db import db
 from appliance.updates import fetch as over_network
 from appliance.updates import state
 
-EVERY = timedelta(hours=22)
+EVERY, AGAIN = timedelta(hours=22), timedelta(hours=1)  # after a good look; after one that was not answered
 
 
 def look(_: int = 0) -> None:
@@ -17,9 +17,13 @@ def look(_: int = 0) -> None:
     address, wants_file = policy.address, policy.download
     db.session.rollback()  # the network may take its time
     said = over_network.found(machine)
-    if state.is_possible() and address and (not said.at or ground.now() - datetime.fromisoformat(said.at) > EVERY):
+    if state.is_possible() and address and _is_due(said):
         said = over_network.fetch(machine, address) if wants_file else over_network.look(machine, address)
     _tell(said if address else over_network.Found())
+
+
+def _is_due(said: over_network.Found) -> bool:
+    return not said.at or ground.now() - datetime.fromisoformat(said.at) > (AGAIN if said.code == "no_answer" else EVERY)
 
 
 def look_now(_: int = 0) -> None:

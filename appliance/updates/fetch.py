@@ -121,8 +121,8 @@ def look(machine: Settings, address: str) -> Found:
 
 
 def fetch(machine: Settings, address: str) -> Found:
-    """Look, and fetch what is newer, from where a break left it; it then lies where a file that was sent lies. Does nothing when it lies there
-    already, or another process is at it. As `look`: what is wrong is kept and given back. May be killed and run again."""
+    """Look, and fetch what is newer, from where a break left it; it then lies where a file that was sent lies. Does nothing when it, or a newer
+    one, lies there already, or another process is at it. As `look`: what is wrong is kept and given back. May be killed and run again."""
     with locks.held(state.spool(machine) / "fetch.lock", 0) as is_ours:
         return _fetched(machine, address) if is_ours else found(machine)
 
@@ -148,11 +148,12 @@ def _fetched(machine: Settings, address: str) -> Found:
 
 
 def _lies_there(file: Path, said: Found) -> bool:
+    """This version or a newer one that somebody sent."""
     if not file.exists():
         return False
     with file.open("rb") as stream:
         try:
-            return package.read(stream, package.trusted()).sha256 == said.sha256
+            return version.parts(package.read(stream, package.trusted()).version) >= version.parts(said.version)
         except NotGood:
             return False
 

@@ -77,6 +77,9 @@ def test_one_that_stays_away_keeps_what_was_fetched_for_next_time(machine, tmp_p
     with shelf(update(tmp_path)) as there:
         fetch.fetch(machine, there.address)
         assert there.asked[1].startswith(f"bytes={kept}-") and sent(machine) == there.content
+    with shelf(update(tmp_path, "8.9.0")) as there:
+        fetch.fetch(machine, there.address)
+        assert len(there.asked) == 1, "a newer one was sent"
     with shelf(update(tmp_path, "9.1.0")) as there:
         there.breaks = [10_000_000, 1_000_000] + [0] * fetch.TRIES
         fetch.fetch(machine, there.address)
@@ -140,6 +143,18 @@ def test_by_the_clock_once_a_day_and_an_alarm_while_it_is_newer(machine, tmp_pat
         policy(there.address, download=True)
         jobs.look()
         assert sent(machine) == there.content
+        address = there.address
+    policy(address, download=False)
+    tomorrow += timedelta(hours=23)
+    jobs.look()
+    assert fetch.found(machine).code == "no_answer" and fetch.found(machine).version == "9.0.0"
+    tomorrow += timedelta(minutes=50)
+    looked = fetch.found(machine).at
+    jobs.look()
+    assert fetch.found(machine).at == looked, "not yet"
+    tomorrow += timedelta(minutes=20)
+    jobs.look()
+    assert fetch.found(machine).at != looked, "one that was not answered is asked again in the hour"
     monkeypatch.setattr(version, "number", lambda: "9.0.0")
     jobs.look()
     assert alarms.active() == [] and fetch.found(machine).version == ""
