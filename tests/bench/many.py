@@ -101,7 +101,7 @@ def _call(number: int, at: datetime, dice: random.Random) -> dict[str, Any]:
         **_side("from", from_extension, outside), "to_number": MAIN if direction == "inbound" else _number(to_extension, outside), "to_name": "",
         **_side("reached", to_extension, outside), "trunk_id": None if direction == "internal" else 1 + number % TRUNKS,
         "trunk": "" if direction == "internal" else f"Operadora {1 + number % TRUNKS}", "wait_seconds": wait, "ring_seconds": wait,
-        "talk_seconds": talk, "hold_seconds": 0, "hang_up_side": "caller", "cause": 16 if talk else 19, "recording_count": 0,
+        "talk_seconds": talk, "hold_seconds": 0, "hang_up_side": "caller", "cause": 16 if talk else 19, "recording_count": 0, "is_forgotten": False,
     }
 
 

@@ -66,7 +66,7 @@ def test_nothing_planted_is_found_in_the_bundle(planted, carla):
     assert {"READ-ME.txt", "versions.json", "status.json", "doctor.json", "machine.json", "database.json", "logs/log/planted.log",
             "logs/asterisk/log/planted.log"} <= found.keys()
     assert any(path.startswith("configuration/") for path in found)
-    everything = "\n".join(found.values()).lower()
+    everything = re.sub(r"<[a-z]+-[0-9a-f]{6}>", "<mark>", "\n".join(found.values()).lower())  # a mark is a digest: its digits may be any
     keys = [line for file in planted.secrets.rglob("*") if file.is_file() for line in file.read_text().splitlines() if len(line) > 12]
     for text in [*SECRETS, *PEOPLE, *NUMBERS, *keys, "uma-senha-qualquer", "outra-senha-qualquer", "0123456789abcdef", "argon2id"]:
         assert text.lower() not in everything, text
