@@ -8,6 +8,7 @@ from sqlalchemy import select
 from appliance import changes
 from appliance import db as ground
 from appliance.db import db
+from appliance.errors import Refused
 from appliance.resource import SINGLE_ID
 from appliance.retention_policy import forget
 from appliance.retention_policy.model import RetentionPolicy
@@ -42,8 +43,12 @@ def _messages(days: int) -> int:
     oldest, count = ground.now() - timedelta(days=days), 0
     boxes = list(db.session.scalars(select(VoicemailBox).order_by(VoicemailBox.id)))
     old = [(box, one) for box in boxes for one in messages.of_box(box) if one.at < oldest]
-    db.session.rollback()  # Asterisk may take its time
+    db.session.expunge_all()
+    db.session.rollback()  # Asterisk may take its time: nobody who writes waits for it
     for box, one in old:
-        messages.remove(box, one)
-        count += 1
+        try:
+            messages.remove(box, one)
+            count += 1
+        except Refused as why:  # heard and removed, or moved, by its person meanwhile
+            log.info("a message stays until tomorrow: %s", why)
     return count
