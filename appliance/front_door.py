@@ -86,7 +86,7 @@ def down(settings: Settings) -> bool:
 def status(settings: Settings) -> list[dict[str, Any]]:
     """One entry per process: name, running, answers, pid, uptime_seconds, restarts; the supervisor first, if there is one."""
     if units.managed():
-        found = units.look([process.name for process in PROCESSES])
+        found = units.look(settings)
         return [unit_status(settings, process, found[process.name]) for process in PROCESSES]
     pid = supervisor.supervisor_pid(settings)
     known = supervisor.read_state(settings)

@@ -1,7 +1,7 @@
 """TABLE: the processes of one home: how each is started, how long it may take to stop, and what shows that it answers.
 
 The supervisor starts them in this order and stops them in the opposite one; the appliance's systemd units run the same
-command lines.
+command lines, some of them several, by a supervisor of their own.
 """
 
 import getpass
@@ -43,6 +43,8 @@ class Process:
     stop_seconds: int = 10  # from SIGTERM to SIGKILL
     needed_by_next: bool = False  # the next ones start only when this one answers
     has_rows: bool = False  # started again when the home gets another database
+    unit: str = ""  # of the appliance: the unit that forks it, where several share the memory of one program; "" is a unit of its own
+    memory_mb: int = 0  # at most, where such a unit forks it; the others' limits stand in their units
 
 
 def redis_command(settings: Settings) -> list[str]:
@@ -291,16 +293,16 @@ def reachable(bind: str) -> str:
 PROCESSES = [
     Process("redis", redis_command, redis_answers, needed_by_next=True),
     Process("asterisk", asterisk_command, asterisk_answers),
-    Process("proving", proving_command, proving_answers, has_rows=True),
-    Process("records", records_command, records_answers, has_rows=True),
-    Process("events", events_command, events_answers),
-    Process("agi", agi_command, agi_answers, has_rows=True),
-    Process("web", web_command, web_answers, has_rows=True),
-    Process("live", live_command, live_answers, has_rows=True),
-    Process("worker", worker_command, worker_answers, stop_seconds=20, has_rows=True),
-    Process("reports", reports_command, worker_answers, stop_seconds=20, has_rows=True),
-    Process("backups", backups_command, worker_answers, stop_seconds=20, has_rows=True),
-    Process("cron", cron_command, cron_answers, has_rows=True),
+    Process("proving", proving_command, proving_answers, has_rows=True, unit="program", memory_mb=700),
+    Process("records", records_command, records_answers, has_rows=True, unit="program", memory_mb=400),
+    Process("events", events_command, events_answers, unit="program", memory_mb=300),
+    Process("agi", agi_command, agi_answers, has_rows=True, unit="program", memory_mb=250),
+    Process("web", web_command, web_answers, has_rows=True, unit="pages", memory_mb=700),
+    Process("live", live_command, live_answers, has_rows=True, unit="pages", memory_mb=400),
+    Process("worker", worker_command, worker_answers, stop_seconds=20, has_rows=True, unit="program", memory_mb=900),
+    Process("reports", reports_command, worker_answers, stop_seconds=20, has_rows=True, unit="program", memory_mb=900),
+    Process("backups", backups_command, worker_answers, stop_seconds=20, has_rows=True, unit="program", memory_mb=1200),
+    Process("cron", cron_command, cron_answers, has_rows=True, unit="program", memory_mb=200),
     Process("nginx", nginx_command, nginx_answers, stop_seconds=5),
 ]
 

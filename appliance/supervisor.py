@@ -1,8 +1,10 @@
 """The supervisor: one small process that starts the others, starts again what dies, and stops them all.
 
 `python -m appliance.supervisor`, started by `bentevi up`. What it knows stands in home/run/state.json for `status`,
-`down` and the next `up`. Every pid is written down with the moment the process was born, so that a number the system
+`down` and the next `up`. On the appliance, where systemd starts the others, one for each unit that runs several processes. Every pid is written down with the moment the process was born, so that a number the system
 gave to somebody else since deceives nobody.
+
+Our own processes are forks of the supervisor, which reads the program when the first of them is due (appliance/forked.py).
 
 Each child is the leader of a session of its own: whatever it started in turn (gunicorn's and nginx's workers, the
 process of a job) belongs to that session and is ended with it. When the supervisor itself is killed, the kernel sends
@@ -10,7 +12,6 @@ SIGTERM to the children (PR_SET_PDEATHSIG); nginx, gunicorn and RQ pass it on to
 """
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import logging
@@ -21,16 +22,17 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from appliance import forked, in_unit
 from appliance import settings as ground
+from appliance.forked import Born, Fork
 from appliance.processes import Process, processes
 from appliance.settings import Settings
 
 log = logging.getLogger("bentevi.supervisor")
 
-PR_SET_PDEATHSIG = 1
 SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
 START_SECONDS = 60  # for a process the next ones need
 LONGEST_PAUSE_SECONDS = 30
 STEADY_SECONDS = 15  # who lived that long came up well: it starts again at once, however often it died before
@@ -54,12 +56,12 @@ class Child:
 
 
 class Supervisor:
-    """All processes of one home. `run` returns when they have ended after SIGTERM or SIGINT."""
+    """All processes of one home, or those of one unit of the appliance. `run` returns when they have ended after SIGTERM or SIGINT."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.wanted = processes(settings)
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+    def __init__(self, settings: Settings, unit: str = "") -> None:
+        self.settings, self.unit = settings, unit
+        self.wanted = [process for process in processes(settings) if unit in ("", process.unit)]
+        self.running: dict[str, Fork | subprocess.Popen[bytes]] = {}
         self.children: dict[str, Child] = {}
         self.due: dict[str, float] = {}  # name → when it is started again, monotonic seconds
         self.stopping = False
@@ -76,30 +78,54 @@ class Supervisor:
                 break
         while not self.stopping:
             self.look(self.next_due())
+        if self.unit:  # none of them needs another to end
+            self.tell(self.wanted)
         for process in reversed(self.wanted):
-            self.stop(process)
+            self.stop(process, told=bool(self.unit))
 
     def start(self, process: Process) -> None:
         """Start one, its words going to home/log/<name>.log."""
         before = self.children.get(process.name)
         restarts, short_lives = (before.restarts + 1, before.short_lives) if before else (0, 0)
-        with open(log_file(self.settings, process.name), "ab") as out:
-            child = subprocess.Popen(
-                process.command(self.settings),
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                cwd=self.settings.asterisk if process.name == "asterisk" else self.settings.home,
-                start_new_session=True, preexec_fn=self.in_child,
-            )  # fmt: skip
-        self.running[process.name] = child
+        self.running[process.name] = child = self.begin(process)
         self.children[process.name] = Child(child.pid, born(child.pid) or "", time.time(), restarts, short_lives)
         self.write_state()
         log.info("%s started, pid %s", process.name, child.pid)
 
-    @staticmethod
-    def in_child() -> None:
-        """Runs in the child before its program: ends with us, and does not inherit the blocked signals."""
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    def begin(self, process: Process) -> Fork | subprocess.Popen[bytes]:
+        """Fork what is ours, execute what is not."""
+        argv = process.command(self.settings)
+        folder = self.settings.asterisk if process.name == "asterisk" else self.settings.home
+        with self.words(process) as out:
+            if forked.is_ours(argv) and forked.read_program(self.program()):
+                return forked.fork(argv, process.name, out, folder, self.limits(process))
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=folder,
+                                    start_new_session=True, preexec_fn=forked.end_with_parent)  # fmt: skip
+
+    def words(self, process: Process) -> BinaryIO:
+        """What it writes to: home/log/<name>.log, or the journal; what we write to ourselves when the journal does not listen."""
+        if not self.unit:
+            return open(log_file(self.settings, process.name), "ab")
+        try:
+            return in_unit.words(process.name)
+        except OSError as why:
+            log.warning("%s writes without its name: %s", process.name, why)
+            return os.fdopen(os.dup(2), "wb")
+
+    def limits(self, process: Process) -> Path | None:
+        """The control group that limits its memory, on the appliance; none where systemd gives us none to make."""
+        if not self.unit:
+            return None
+        try:
+            return in_unit.limits(process.name, process.memory_mb)
+        except OSError as why:
+            log.warning("%s has no limit of its own: %s", process.name, why)
+            return None
+
+    def program(self) -> tuple[str, ...]:
+        """The modules of all that are forked."""
+        lines = [process.command(self.settings) for process in self.wanted if process.unit]
+        return tuple(module for argv in lines for module in forked.modules(argv))
 
     def wait_for(self, process: Process) -> None:
         """Until it answers. One that does not is said and left behind: the others restart until it does."""
@@ -127,7 +153,7 @@ class Supervisor:
                 del self.due[process.name]
                 self.start(process)
 
-    def died(self, process: Process, child: subprocess.Popen[bytes]) -> None:
+    def died(self, process: Process, child: Fork | subprocess.Popen[bytes]) -> None:
         """Clear what it left behind (which may hold its port) and say when it starts again."""
         known = self.children[process.name]
         del self.running[process.name]
@@ -144,14 +170,18 @@ class Supervisor:
 
     def begin_anew(self, chosen: list[Process]) -> None:
         """Stop these, all told at once, and start them again: SIGHUP says that the home has another database."""
-        for process in chosen:
-            self.due.pop(process.name, None)
-            if process.name in self.running:
-                self.running[process.name].terminate()
+        self.tell(chosen)
         for process in reversed(chosen):
             self.stop(process, told=True)
         for process in chosen:
             self.start(process)
+
+    def tell(self, chosen: list[Process]) -> None:
+        """SIGTERM for all of these."""
+        for process in chosen:
+            self.due.pop(process.name, None)
+            if process.name in self.running:
+                self.running[process.name].terminate()
 
     def stop(self, process: Process, told: bool = False) -> None:
         """SIGTERM (unless it was `told` already), patience, SIGKILL for it and whatever it started."""
@@ -172,28 +202,28 @@ class Supervisor:
 
     def write_state(self) -> None:
         """What `status` and `down` read; replaced as a whole."""
-        file = state_file(self.settings)
+        file = state_file(self.settings, self.unit)
         fresh = file.with_suffix(".new")
         fresh.write_text(json.dumps({name: asdict(child) for name, child in self.children.items()}))
         fresh.rename(file)
 
 
-def state_file(settings: Settings) -> Path:
+def state_file(settings: Settings, unit: str = "") -> Path:
     """Name → Child of every process started and not stopped."""
-    return settings.run / "state.json"
+    return settings.run / (f"state-{unit}.json" if unit else "state.json")
 
 
-def read_state(settings: Settings) -> dict[str, Child]:
-    """The children the supervisor noted last; also those of one that was killed."""
-    file = state_file(settings)
+def read_state(settings: Settings, unit: str = "") -> dict[str, Child]:
+    """The children the supervisor (of a unit) noted last; also those of one that was killed."""
+    file = state_file(settings, unit)
     if not file.exists():
         return {}
     return {name: Child(**child) for name, child in json.loads(file.read_text()).items()}
 
 
-def pid_file(settings: Settings) -> Path:
-    """Pid and birth of the supervisor, which holds a lock on it so that there is only one."""
-    return settings.run / "supervisor.pid"
+def pid_file(settings: Settings, unit: str = "") -> Path:
+    """Pid and birth of the supervisor (of a unit), which holds a lock on it so that there is only one."""
+    return settings.run / (f"supervisor-{unit}.pid" if unit else "supervisor.pid")
 
 
 def supervisor_pid(settings: Settings) -> int | None:
@@ -249,12 +279,21 @@ def _stat(pid: int) -> list[str] | None:
         return None
 
 
-def main() -> int:
-    """Become the supervisor of this home, unless there is one. 2 when there is."""
-    settings = ground.load()
+def main(unit: str = "") -> int:
+    """Become the supervisor of this home (or of one unit of it), unless there is one; 2 when there is. In a fork: become what it was made for."""
+    try:
+        return supervise(ground.load(), unit)
+    except Born as what:
+        argv = what.argv
+    forked.become(argv)  # here, where nothing of the supervisor's is left on the stack
+    return 0
+
+
+def supervise(settings: Settings, unit: str) -> int:
+    """Until told to stop; 2 when another does it already."""
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    with open(pid_file(settings), "a+") as held:
+    with open(pid_file(settings, unit), "a+") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -263,9 +302,9 @@ def main() -> int:
         held.truncate(0)
         held.write(f"{os.getpid()} {born(os.getpid())}")
         held.flush()
-        Supervisor(settings).run()
-        pid_file(settings).unlink()
-        state_file(settings).unlink(missing_ok=True)
+        Supervisor(settings, unit).run()
+        pid_file(settings, unit).unlink()
+        state_file(settings, unit).unlink(missing_ok=True)
     return 0
 
 

@@ -1,18 +1,20 @@
-"""The processes as systemd units, on the appliance: the same command lines as under the supervisor, one unit each.
+"""The processes as systemd units, on the appliance: the same command lines as under the supervisor. What is no Python is a unit of its own; what is,
+is forked by one of two units, so that the program is read and held twice and not ten times: `pages` faces strangers, `program` does not.
 
     python -m appliance.units run NAME [WORDS]   becomes the process NAME; WORDS are added to its command line
+    python -m appliance.units several UNIT       becomes the supervisor of the processes that UNIT runs
     python -m appliance.units watch              looks every minute, as root, and starts again what runs but does not answer
 
 The units lie in os_image/overlay/etc/systemd/system/. Their environment says BENTEVI_UNITS=yes, and then no supervisor is started.
 """
 
 import os
-import runpy
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
+from appliance import forked, supervisor
 from appliance import settings as ground
 from appliance.errors import Refused
 from appliance.processes import PROCESSES, Process
@@ -37,19 +39,30 @@ def managed() -> bool:
     return os.environ.get("BENTEVI_UNITS") == "yes"
 
 
-def unit_name(process: str) -> str:
-    """The unit of a process of appliance/processes.py."""
-    return f"bentevi-{process}.service"
+def unit_name(process: Process) -> str:
+    """The unit that runs it."""
+    return f"bentevi-{process.unit or process.name}.service"
 
 
-def look(names: list[str]) -> dict[str, Unit]:
-    """Asks systemd for all at once, by the names of their processes. Raises RuntimeError when it does not answer."""
-    words = ["systemctl", "show", *map(unit_name, names), "-p", "MainPID", "-p", "NRestarts", "-p", "ActiveEnterTimestampMonotonic"]
+def look(settings: Settings) -> dict[str, Unit]:
+    """Every process by its name: systemd is asked, for all at once, and of what a unit forks its supervisor's notes are read. Raises RuntimeError
+    when systemd does not answer."""
+    own = [process for process in PROCESSES if not process.unit]
+    words = ["systemctl", "show", *map(unit_name, own), "-p", "MainPID", "-p", "NRestarts", "-p", "ActiveEnterTimestampMonotonic"]
     run = subprocess.run(words, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(f"systemd does not answer: {run.stderr.strip()}")
-    blocks = run.stdout.strip().split("\n\n")
-    return {name: _unit(block) for name, block in zip(names, blocks, strict=True)}
+    found = {process.name: _unit(block) for process, block in zip(own, run.stdout.strip().split("\n\n"), strict=True)}
+    for unit in sorted({process.unit for process in PROCESSES if process.unit}):
+        known = supervisor.read_state(settings, unit)
+        found |= {process.name: _child(known.get(process.name)) for process in PROCESSES if process.unit == unit}
+    return found
+
+
+def _child(child: supervisor.Child | None) -> Unit:
+    if child is None or supervisor.born(child.pid) != child.born:
+        return Unit(0, 0, child.restarts if child else 0)
+    return Unit(child.pid, round(time.time() - child.started_at), child.restarts)
 
 
 def _unit(block: str) -> Unit:
@@ -58,9 +71,9 @@ def _unit(block: str) -> Unit:
     return Unit(pid, round(time.monotonic() - entered) if pid and entered else 0, int(said["NRestarts"]))
 
 
-def need_stopped() -> None:
+def need_stopped(settings: Settings) -> None:
     """Raises Refused where systemd runs this home and any of it is up: only root may stop it, and we are not."""
-    if managed() and any(unit.pid for unit in look([process.name for process in PROCESSES]).values()):
+    if managed() and any(unit.pid for unit in look(settings).values()):
         raise Refused("systemd runs this home; stop it first: sudo systemctl stop bentevi.target")
 
 
@@ -78,9 +91,8 @@ def run(settings: Settings, name: str, words: list[str]) -> None:
     os.umask(0o077)
     os.chdir(settings.asterisk if name == "asterisk" else settings.home)
     argv = [*process.command(settings), *words]
-    if argv[:2] == [sys.executable, "-m"]:  # we are Python already: a second start of it costs a small machine seconds for each unit
-        sys.argv = argv[2:]
-        runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+    if forked.is_ours(argv):  # we are Python already: a second start of it costs a small machine seconds for each unit
+        forked.become(argv)
         return
     os.execvp(argv[0], argv)
 
@@ -91,7 +103,7 @@ def watch(settings: Settings, missed: dict[str, int]) -> list[str]:
     `missed` is how often each did not answer in a row, kept by the caller from look to look.
     """
     again = []
-    found = look([process.name for process in PROCESSES])
+    found = look(settings)
     for process in PROCESSES:
         unit = found[process.name]
         if not unit.pid or unit.uptime_seconds < YOUNG_SECONDS or process.answers(settings, unit.pid):
@@ -100,10 +112,20 @@ def watch(settings: Settings, missed: dict[str, int]) -> list[str]:
         missed[process.name] = missed.get(process.name, 0) + 1
         if missed[process.name] >= MISSES:
             print(f"{process.name} does not answer: starting it again", flush=True)
-            subprocess.run(["systemctl", "restart", unit_name(process.name)], check=True)
+            start_again(settings, process)
             again.append(process.name)
             del missed[process.name]
     return again
+
+
+def start_again(settings: Settings, process: Process) -> None:
+    """Its unit is started again; of a unit with several, this one is killed, and the unit's supervisor makes another."""
+    if not process.unit:
+        subprocess.run(["systemctl", "restart", unit_name(process)], check=True)
+        return
+    child = supervisor.read_state(settings, process.unit).get(process.name)
+    if child is not None:
+        supervisor.kill_session(child.pid, child.born)
 
 
 def watch_for_ever(settings: Settings) -> None:
@@ -115,10 +137,12 @@ def watch_for_ever(settings: Settings) -> None:
 
 
 def main(words: list[str]) -> int:
-    """The two commands above; 2 when they make no sense."""
+    """The commands above; 2 when they make no sense."""
     try:
         if words[:1] == ["run"] and len(words) > 1:
             run(ground.load(), words[1], words[2:])
+        if words[:1] == ["several"] and len(words) == 2:
+            return supervisor.main(words[1])
         if words == ["watch"]:
             watch_for_ever(ground.load())
     except Refused as why:

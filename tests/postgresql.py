@@ -19,8 +19,8 @@ from typing import Any
 
 import psycopg
 
+from appliance.forked import PR_SET_PDEATHSIG
 from appliance.settings import CHECKOUT
-from appliance.supervisor import PR_SET_PDEATHSIG
 
 USER = "bentevi"
 TEMPLATE = "bentevi_template"

@@ -31,9 +31,9 @@ from appliance.recordings.check import RecordingCheck
 from appliance.recordings.model import Recording
 from appliance.reports.model import Report
 from appliance.resource import SINGLE_ID, TABLE
+from appliance.retention_policy.model import RetentionPolicy
 from appliance.sip.model import Sip
 from appliance.snapshots import in_dependency_order
-from appliance.retention_policy.model import RetentionPolicy
 from appliance.update_policy.model import UpdatePolicy
 from appliance.users.model import User
 from appliance.users.token import Token

@@ -12,7 +12,7 @@ GROUND = {
     "lanes", "links", "live", "paths", "many", "hours", "masks", "networks", "numbering", "numbers", "own_certificate", "planned", "ports", "resource", "schema", "settings",
     "undo", "tune", "version", "whole_files",
 }
-OVER_TELEPHONY = {"database", "front_door", "processes", "site_text", "sitefile", "snapshots", "supervisor", "units"}  # know Asterisk, but no feature
+OVER_TELEPHONY = {"database", "forked", "front_door", "in_unit", "processes", "site_text", "sitefile", "snapshots", "supervisor", "units"}  # know Asterisk, but no feature
 ROOF = {"about", "addresses", "agi_scripts", "app", "applying", "backups", "certificates", "cli", "config_files", "developing", "events", "first_start", "imaging", "prompts", "proving", "records", "resources", "sounds", "support", "tables", "updates"}
 SHARED = {"destinations"}  # one step between features: reads rows, is used by their config.py
 

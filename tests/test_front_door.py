@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from appliance import supervisor
+from appliance.processes import PROCESSES
 from appliance.settings import CHECKOUT, Settings, load
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -108,6 +109,17 @@ def test_everything_answers_after_up(home):
     said = home.bentevi("status")
     assert said.returncode == 0
     assert [line.split()[:2] for line in said.stdout.splitlines()] == [[name, "answers"] for name in NAMES]
+
+
+def test_our_own_processes_are_forks_of_the_supervisor_and_share_its_memory(home):
+    """What is not changed is held once: of what each maps, most is nobody's alone. `ps` tells them apart."""
+    leader = supervisor.supervisor_pid(home.settings)
+    for process in [process for process in PROCESSES if process.unit]:
+        folder = Path(f"/proc/{home.pid(process.name)}")
+        assert (folder / "cmdline").read_bytes() == Path(f"/proc/{leader}/cmdline").read_bytes(), process.name
+        assert (folder / "comm").read_text() == f"bentevi-{process.name}\n"[:16]
+        told = {line.split(":")[0]: int(line.split()[1]) for line in (folder / "smaps_rollup").read_text().splitlines()[1:]}
+        assert told["Private_Dirty"] + told["Private_Clean"] < told["Rss"] / 2, process.name
 
 
 def test_pages_answer_on_both_ports_and_hashed_files_may_be_kept_for_a_year(home):

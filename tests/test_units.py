@@ -1,14 +1,16 @@
-"""SYS-16: processes as systemd units: the supervisor's command lines, and what runs without answering is started again."""
+"""SYS-16: processes as systemd units: the supervisor's command lines, several forked by one, and what runs without answering is started again."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from appliance import front_door, settings, units
+from appliance import forked, front_door, in_unit, settings, supervisor, units
 from appliance.errors import Refused
 from appliance.processes import PROCESSES, Process, live_answers, redis_answers
 from appliance.settings import CHECKOUT, Settings
@@ -123,6 +125,79 @@ def test_a_unit_of_python_becomes_its_program_without_starting_python_again(tmp_
     assert child.wait(30) == 0
 
 
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[tuple[Settings, "subprocess.Popen[str]"]]:
+    """The unit of pages, as systemd would start it, on a home of its own; no journal listens and no control group is delegated."""
+    folder = tmp_path / "r"
+    (folder / "run").mkdir(parents=True)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")} | {
+        "BENTEVI_HOME": str(folder), "PYTHONPATH": str(CHECKOUT), "BENTEVI_UNITS": "yes"}
+    child = subprocess.Popen([sys.executable, "-m", "appliance.units", "several", "pages"], env=variables, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    yield settings.load({"BENTEVI_HOME": str(folder)}), child
+    child.terminate()
+    child.communicate(timeout=60)
+
+
+def until_live_answers(home: Settings, other_than: int = 0) -> int:
+    """The pid of the streams' process."""
+    ends_at = time.monotonic() + 60
+    while True:
+        known = supervisor.read_state(home, "pages").get("live")
+        if known and known.pid != other_than and live_answers(home, known.pid):
+            return known.pid
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+
+
+def test_a_unit_of_several_starts_again_what_dies_and_takes_all_with_it_when_it_is_stopped(pages, systemd, monkeypatch):
+    """SYS-16: `status` and the watch read what its supervisor notes; what hangs is killed, and another is there."""
+    home, child = pages
+    first = until_live_answers(home)
+    live = next(process for process in PROCESSES if process.name == "live")
+    monkeypatch.setattr(units, "PROCESSES", [live, *units.PROCESSES])
+    found = units.look(home)
+    assert found["live"].pid == first and found["live"].restarts == 0 and found["good"].pid == 123
+    units.start_again(home, live)
+    assert units.look(home)["live"].pid != first
+    second = until_live_answers(home, first)
+    found = units.look(home)
+    assert (found["live"].pid, found["live"].restarts) == (second, 1) and not restarted(systemd)
+    child.terminate()
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 0 and "live ended with -9" in said
+    assert units.look(home)["live"].pid == 0 and supervisor.born(second) is None
+    assert not list(home.run.glob("*pages*"))
+
+
+def test_a_forked_process_writes_to_the_journal_under_its_own_name(tmp_path):
+    with socket.socket(socket.AF_UNIX) as journal:
+        journal.bind(str(tmp_path / "stdout"))
+        journal.listen()
+        with in_unit.words("records", tmp_path / "stdout") as out:
+            out.write(b"hello\n")
+        said = journal.accept()[0].makefile("rb").read()
+    assert said == b"bentevi-records\n\n6\n1\n0\n0\n0\nhello\n"
+    with pytest.raises(OSError):
+        in_unit.words("records", tmp_path / "nobody")
+
+
+def test_a_forked_process_gets_a_control_group_beside_its_supervisor(tmp_path):
+    unit = tmp_path / "system.slice/bentevi-program.service"
+    (unit / "supervisor").mkdir(parents=True)
+    told = in_unit.limits("records", 400, "0::/system.slice/bentevi-program.service/supervisor\n", tmp_path)
+    assert told == unit / "records/cgroup.procs"
+    assert (unit / "records/memory.max").read_text() == "400M" and (unit / "cgroup.subtree_control").read_text() == "+memory +pids"
+    with pytest.raises(OSError, match=r"is no group within a unit's"):
+        in_unit.limits("records", 400, "0::/user.slice\n", tmp_path)
+
+
+def test_a_program_that_cannot_be_read_is_told_and_leaves_its_processes_to_be_started_one_by_one(tmp_path, monkeypatch, caplog):
+    (tmp_path / "broken_program.py").write_text("raise ValueError('torn')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not forked.read_program(("broken_program",))
+    assert "torn" in caplog.text and "started one by one" in caplog.text
+
+
 def test_a_name_that_is_no_process_is_refused():
     with pytest.raises(Refused, match=PROCESSES[0].name):
         units.process_of("nothing")
@@ -130,9 +205,9 @@ def test_a_name_that_is_no_process_is_refused():
 
 def test_a_restore_waits_until_systemd_has_stopped_the_home(systemd, monkeypatch):
     """SYS-20: on the appliance nobody but root stops it, so a restore says how; without systemd nothing is asked."""
-    units.need_stopped()
+    units.need_stopped(HERE)
     monkeypatch.setenv("BENTEVI_UNITS", "yes")
     with pytest.raises(Refused, match=r"stop it first: sudo systemctl stop bentevi\.target"):
-        units.need_stopped()
+        units.need_stopped(HERE)
     (systemd / "facts").write_text("MainPID=0\nNRestarts=0\nActiveEnterTimestampMonotonic=0\n")
-    units.need_stopped()
+    units.need_stopped(HERE)

@@ -199,7 +199,7 @@ def _restore(where: Any, name: str, database: str, dry_run: bool, yes: bool, as_
             foreseen = {"snapshot": snapshot.name, "at": said.at, "version": said.version, "rows": said.row_count, "difference": asdict(changes)}
             if dry_run:
                 return foreseen
-            units.need_stopped()
+            units.need_stopped(machine)
             if not yes:
                 click.echo("\n".join(_told(foreseen)), err=True)
                 click.confirm(f"Replace what {machine.home} holds by this backup?", abort=True, err=True)
@@ -215,7 +215,7 @@ def _stop(front_door: Any, machine: Any) -> None:
     from appliance import units
 
     if units.managed():
-        units.need_stopped()
+        units.need_stopped(machine)
         return
     click.echo("stopping what runs", err=True)
     front_door.down(machine)

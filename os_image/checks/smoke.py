@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 
+from appliance.processes import PROCESSES
 from os_image.checks.qemu import Failed, Machine
 
-PROCESSES = ("redis", "asterisk", "proving", "records", "events", "agi", "web", "live", "worker", "reports", "backups", "cron", "nginx")
+UNITS = sorted({process.unit or process.name for process in PROCESSES})
+FORKED = [process for process in PROCESSES if process.unit]
 # (protocol, port) of everything that may listen on more than loopback; the voice ports open only during calls.
 OPEN = {("tcp", 22), ("tcp", 80), ("tcp", 443), ("udp", 5060), ("tcp", 5060), ("udp", 68), ("udp", 546)}
 PASSWORD = "prova-do-arranque-1"
@@ -54,9 +56,9 @@ def look(machine: Machine, key: Path, name: str) -> dict[str, str]:
 
 
 def units(machine: Machine, key: Path) -> list[str]:
-    """Every service runs under its user, with a limit of memory, without privileges."""
+    """Every service runs under its user, with a limit of memory, without privileges; so does what a service forks, and nothing was started again."""
     found = []
-    for process in PROCESSES:
+    for process in UNITS:
         text = machine.ssh(f"systemctl show bentevi-{process} -p ActiveState -p User -p MemoryMax -p NoNewPrivileges -p CapabilityBoundingSet -p NRestarts", key)
         said = dict(line.split("=", 1) for line in text.splitlines())
         wanted = {"ActiveState": "active", "User": "bentevi-redis" if process == "redis" else "bentevi", "NoNewPrivileges": "yes", "CapabilityBoundingSet": ""}
@@ -65,6 +67,13 @@ def units(machine: Machine, key: Path) -> list[str]:
             found.append(f"{process}: no limit of memory")
         if said["NRestarts"] != "0":
             found.append(f"{process}: started {said['NRestarts']} times again: {machine.ssh(f'journalctl -u bentevi-{process} -n 15 --no-pager', key)}")
+    for one in json.loads(machine.ssh("bentevi status --json", key))["processes"]:
+        found += [f"{one['name']}: started again: {machine.ssh('bentevi logs ' + one['name'], key)}"] if one["restarts"] else []
+    for process in FORKED:
+        group = f"/sys/fs/cgroup/system.slice/bentevi-{process.unit}.service/{process.name}"
+        text = machine.ssh(f"cat {group}/memory.max; wc -l < {group}/cgroup.procs", key, check=False)
+        if text.split()[:1] != [str(process.memory_mb << 20)] or text.split()[1:] == ["0"]:
+            found.append(f"{process.name}: its limit of memory: {text}")
     return found
 
 

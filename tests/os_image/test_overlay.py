@@ -31,33 +31,57 @@ def services() -> list[str]:
     return sorted(path.name for path in UNITS.glob("*.service"))
 
 
-def test_every_process_of_the_product_is_a_unit_that_runs_its_own_command_line():
+def names_of_units() -> set[str]:
+    return {process.unit or process.name for process in PROCESSES}
+
+
+def test_every_process_of_the_product_is_a_unit_that_runs_its_own_command_line_or_is_forked_by_one():
     """SYS-16."""
     for process in PROCESSES:
-        start = unit(UNITS / f"bentevi-{process.name}.service")["Service"]["ExecStart"]
-        assert re.search(rf"/opt/bentevi/venv/bin/python -m appliance\.units run {process.name}( |$)", start), process.name
-    assert {f"bentevi-{process.name}.service" for process in PROCESSES} | {"bentevi-first-start.service"} == {
+        words = f"several {process.unit}" if process.unit else f"run {process.name}"
+        start = unit(UNITS / f"bentevi-{process.unit or process.name}.service")["Service"]["ExecStart"]
+        assert re.search(rf"/opt/bentevi/venv/bin/python -m appliance\.units {words}( |$)", start), process.name
+    assert {f"bentevi-{name}.service" for name in names_of_units()} | {"bentevi-first-start.service"} == {
         name for name in services() if name.startswith("bentevi-")}
 
 
 def test_the_target_starts_every_one_of_them():
     wanted = " ".join(re.findall(r"^Wants=(.*)$", (UNITS / "bentevi.target").read_text(), re.M)).split()
-    assert set(wanted) == {f"bentevi-{process.name}.service" for process in PROCESSES} | {"appliance-watch.service"}
+    assert set(wanted) == {f"bentevi-{name}.service" for name in names_of_units()} | {"appliance-watch.service"}
 
 
-@pytest.mark.parametrize("process", [process.name for process in PROCESSES])
-def test_no_unit_is_root_and_each_has_a_limit_of_memory_and_no_privilege(process):
-    service = unit(UNITS / f"bentevi-{process}.service")["Service"]
-    assert service["User"] == ("bentevi-redis" if process == "redis" else "bentevi")
+@pytest.mark.parametrize("name", sorted(names_of_units()))
+def test_no_unit_is_root_and_each_has_a_limit_of_memory_and_no_privilege(name):
+    service = unit(UNITS / f"bentevi-{name}.service")["Service"]
+    assert service["User"] == ("bentevi-redis" if name == "redis" else "bentevi")
     assert re.fullmatch(r"\d+M", service["MemoryMax"]) and service["TasksMax"].isdigit()
     assert service["Restart"] == "always"
     sandbox = unit(UNITS / "bentevi-.service.d/10-sandbox.conf")["Service"]
     assert sandbox["CapabilityBoundingSet"] == "" and sandbox["NoNewPrivileges"] == "yes" and sandbox["ProtectSystem"] == "strict"
 
 
+def test_what_a_unit_forks_has_a_limit_of_its_own_and_one_that_takes_too_much_does_not_end_the_others():
+    """SYS-16: the supervisor writes the limits into control groups that systemd gives it."""
+    for name in {process.unit for process in PROCESSES if process.unit}:
+        service = unit(UNITS / f"bentevi-{name}.service")["Service"]
+        assert service["Delegate"] == "memory pids" and service["DelegateSubgroup"] == "supervisor" and service["OOMPolicy"] == "continue"
+        limits = [process.memory_mb for process in PROCESSES if process.unit == name]
+        assert all(0 < one < int(service["MemoryMax"][:-1]) for one in limits)
+        assert unit(UNITS / f"bentevi-{name}.service.d/20-several.conf")["Service"]["ProtectControlGroups"] == "no"
+    patience = int(unit(UNITS / "bentevi-program.service.d/20-several.conf")["Service"]["TimeoutStopSec"])
+    assert patience > max(process.stop_seconds for process in PROCESSES)
+
+
+def test_what_faces_strangers_makes_no_namespaces_and_shares_its_memory_with_nothing_inside():
+    """SYS-16: pages and streams are one unit, whatever only the machine itself talks to another."""
+    assert {process.name for process in PROCESSES if process.unit == "pages"} == {"web", "live"}
+    text = (UNITS / "bentevi-pages.service.d/20-several.conf").read_text() + (UNITS / "bentevi-pages.service").read_text()
+    assert "Namespaces" not in text and "PrivateUsers" not in text and "/media" not in text
+
+
 def test_exceptions_from_the_common_limits_are_few_and_say_why():
     found = {path.parent.name: path.read_text() for path in UNITS.glob("bentevi-*.service.d/*.conf") if path.parent.name != "bentevi-.service.d"}
-    assert set(found) == {f"bentevi-{name}.service.d" for name in ("asterisk", "worker", "proving", "first-start")}
+    assert set(found) == {f"bentevi-{name}.service.d" for name in ("asterisk", "pages", "program", "first-start")}
     assert all(text.startswith("# ") for text in found.values())
 
 
@@ -103,7 +127,7 @@ def test_without_a_password_sudo_allows_commands_written_out_and_nothing_else():
     lines = [line for line in (OVERLAY / "etc/sudoers.d/50-bentevi").read_text().splitlines() if "NOPASSWD" in line]
     assert lines and not [line for line in lines if "*" in line or line.rstrip().endswith("ALL")]
     named = {word for line in lines for word in re.findall(r"restart (bentevi-\S+)\.service", line)}
-    assert named == {f"bentevi-{process.name}" for process in PROCESSES}
+    assert named == {f"bentevi-{name}" for name in names_of_units()}
 
 
 def test_nothing_secret_lies_in_what_is_shipped():

@@ -15,7 +15,18 @@ from appliance.reports import calls as report
 from appliance.resource import SINGLE_ID, TABLE
 from appliance.voicemail_boxes import messages
 from jobs import retention
-from tests.build import change, company, make, make_class, make_extension, make_inbound_route, make_outbound_route, make_profile, make_queue, make_trunk
+from tests.build import (
+    change,
+    company,
+    make,
+    make_class,
+    make_extension,
+    make_inbound_route,
+    make_outbound_route,
+    make_profile,
+    make_queue,
+    make_trunk,
+)
 from tests.player import until
 from tests.records import wait_recorded
 from tests.sounds import library
