@@ -67,7 +67,11 @@ build {
   sources = ["source.qemu.appliance"]
 
   provisioner "shell" {
-    inline = ["systemctl is-system-running --wait", "timeout 900 sh -c 'until bentevi status >/dev/null; do sleep 5; done'", "bentevi status"]
+    inline = [
+      "systemctl is-system-running --wait",
+      "timeout 900 sh -c 'until bentevi status > /tmp/status; do sleep 10; done' || { cat /tmp/status; bentevi logs --no-pager; exit 1; }",
+      "cat /tmp/status; rm /tmp/status"
+    ]
   }
 
   provisioner "shell" {
