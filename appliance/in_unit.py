@@ -41,5 +41,6 @@ def limits(process: str, memory_mb: int, own: str | None = None, groups: Path = 
     (unit / "cgroup.subtree_control").write_text("+memory +pids")
     folder = unit / process
     folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)  # whoever supports the machine sees limits and what is used of them
     (folder / "memory.max").write_text(f"{memory_mb}M")
     return folder / "cgroup.procs"
