@@ -253,7 +253,7 @@ def records_answers(settings: Settings, pid: int) -> bool:
 
 
 def proving_answers(settings: Settings, pid: int) -> bool:
-    """It noted that it looks."""
+    """It noted that it began."""
     try:
         return json.loads((settings.run / "proving.json").read_text()).get("pid") == pid
     except (FileNotFoundError, ValueError):

@@ -174,9 +174,9 @@ def main() -> None:
     with bare_app().app_context():
         shadow.clear(machine)
         warm.withdraw(machine)
+        (machine.run / STATE).write_text(json.dumps({"pid": os.getpid()}))
         try:
             while True:
-                (machine.run / STATE).write_text(json.dumps({"pid": os.getpid()}))
                 try:
                     keeper.turn()
                 except (Busy, OperationalError) as why:  # Asterisk or the database is away or occupied

@@ -61,10 +61,11 @@ def _relay_for_ever(app: Flask, worker: Worker) -> None:
     """Lines of the outbox that their writer could not hand over, jobs to be tried again, restarts that wait for calls to end."""
     again = RQScheduler(list(lanes.LANES), connection=lanes.connection(), serializer=JSONSerializer)
     tidied = -TIDY_SECONDS
+    pause = RELAY_SECONDS if "default" in lanes_of_this_worker() else TIDY_SECONDS  # of several workers one looks often
     while True:
         with _still, app.app_context():
             try:
-                if time.monotonic() - tidied > TIDY_SECONDS:
+                if time.monotonic() - tidied >= TIDY_SECONDS:
                     tidied = time.monotonic()
                     with lanes.needs_redis():
                         register_again(worker)
@@ -79,7 +80,7 @@ def _relay_for_ever(app: Flask, worker: Worker) -> None:
             except (Busy, *db.AWAY) as why:  # a database that is locked or away comes back, this thread would not
                 log.warning("outbox, restart or reports wait: %s", why)
                 db.db.session.rollback()
-        time.sleep(RELAY_SECONDS)
+        time.sleep(pause)
 
 
 def lanes_of_this_worker() -> list[str]:
