@@ -69,7 +69,7 @@ build {
   provisioner "shell" {
     inline = [
       "systemctl is-system-running --wait",
-      "timeout 900 sh -c 'until bentevi status > /tmp/status; do sleep 10; done' || { cat /tmp/status; bentevi logs --no-pager; exit 1; }",
+      "timeout 1800 sh -c 'until bentevi status > /tmp/status; do sleep 10; done' || { cat /tmp/status; bentevi logs --no-pager; exit 1; }",
       "cat /tmp/status; rm /tmp/status"
     ]
   }
