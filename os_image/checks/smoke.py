@@ -67,7 +67,7 @@ def units(machine: Machine, key: Path) -> list[str]:
             found.append(f"{process}: no limit of memory")
         if said["NRestarts"] != "0":
             found.append(f"{process}: started {said['NRestarts']} times again: {machine.ssh(f'journalctl -u bentevi-{process} -n 15 --no-pager', key)}")
-    for one in json.loads(machine.ssh("bentevi status --json", key))["processes"]:
+    for one in json.loads(machine.ssh(STATUS, key, check=False))["processes"]:  # it ends with 1 while one is slow to answer
         found += [f"{one['name']}: started again: {machine.ssh('bentevi logs ' + one['name'], key)}"] if one["restarts"] else []
     for process in FORKED:
         group = f"/sys/fs/cgroup/system.slice/bentevi-{process.unit}.service/{process.name}"
