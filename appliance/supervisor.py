@@ -1,7 +1,8 @@
-"""The supervisor: one small process that starts the others, starts again what dies, and stops them all.
+"""The supervisor: one process that starts the others, starts again what dies, and stops them all.
 
 `python -m appliance.supervisor`, started by `bentevi up`. What it knows stands in home/run/state.json for `status`,
-`down` and the next `up`. On the appliance, where systemd starts the others, one for each unit that runs several processes. Every pid is written down with the moment the process was born, so that a number the system
+`down` and the next `up`. On the appliance, where systemd starts what is no Python, one for each unit that runs several
+processes (appliance/units.py). Every pid is written down with the moment the process was born, so that a number the system
 gave to somebody else since deceives nobody.
 
 Our own processes are forks of the supervisor, which reads the program when the first of them is due (appliance/forked.py).
@@ -84,7 +85,7 @@ class Supervisor:
             self.stop(process, told=bool(self.unit))
 
     def start(self, process: Process) -> None:
-        """Start one, its words going to home/log/<name>.log."""
+        """Start one and note it."""
         before = self.children.get(process.name)
         restarts, short_lives = (before.restarts + 1, before.short_lives) if before else (0, 0)
         self.running[process.name] = child = self.begin(process)
