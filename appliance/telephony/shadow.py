@@ -70,9 +70,26 @@ class Shadow:
 
     def lives(self) -> bool:
         """Whether its process is there."""
+        return self._pid() > 0
+
+    def rest(self) -> None:
+        """It stands still until it is woken: an idle Asterisk asks its sockets a hundred times a second (res_pjsip.c, monitor_thread_exec)."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """It goes on where it stood still."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it died just now
+            if pid := self._pid():
+                os.kill(pid, number)
+
+    def _pid(self) -> int:
+        """0 when it is not there."""
         file = self.folder / "run" / "asterisk.pid"
         pid = file.read_text().strip() if file.exists() else ""
-        return pid.isdigit() and _is_of(Path(f"/proc/{pid}/cmdline"), self.folder)
+        return int(pid) if pid.isdigit() and _is_of(Path(f"/proc/{pid}/cmdline"), self.folder) else 0
 
     def messages(self) -> list[str]:
         """Its complaints (ERROR and WARNING), oldest first; what it printed when it died before it had a log."""

@@ -34,7 +34,8 @@ def lock(settings: Settings, wait_seconds: float) -> Iterator[bool]:
 
 
 def offer(settings: Settings, trial: Shadow, number: int) -> None:
-    """Says that this shadow runs on revision `number` and may be used."""
+    """Says that this shadow runs on revision `number` and may be used. It stands still until somebody takes it."""
+    trial.rest()
     draft = _note(settings).with_suffix(".new")
     draft.write_text(json.dumps({"folder": str(trial.folder), "number": number}))
     os.replace(draft, _note(settings))
@@ -65,7 +66,9 @@ def taken(settings: Settings, number: int) -> Iterator[Shadow | None]:
             return
         folder = Path(json.loads(_note(settings).read_text())["folder"])
         withdraw(settings)
-        yield Shadow(folder, True) if runtime.is_running(folder / "run" / "asterisk.ctl") else None
+        trial = Shadow(folder, True)
+        trial.wake()
+        yield trial if runtime.is_running(folder / "run" / "asterisk.ctl") else None
 
 
 def load(trial: Shadow, etc: Path, old: Mapping[str, str], files: Mapping[str, str]) -> list[Finding]:

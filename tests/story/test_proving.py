@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -187,10 +188,28 @@ def test_the_shadow_that_is_kept_dies_with_its_keeper(pbx):
     machine = settings.load()
     folder = next(iter(machine.run.glob("shadow-*")))
     kill("proving")
-    wait(lambda: not runtime.is_running(folder / "run" / "asterisk.ctl"))
+    wait(lambda: not shadow.Shadow(folder, True).lives())
     wait(lambda: not folder.exists() and warm.offered(machine) == store.in_force(machine))
     (kept,) = machine.run.glob("shadow-*")
-    assert kept != folder and runtime.is_running(kept / "run" / "asterisk.ctl")
+    assert kept != folder and shadow.Shadow(kept, True).lives()
+
+
+def test_the_shadow_that_is_kept_costs_nothing_until_it_is_taken(pbx):
+    """It stands still (proc(5): state T), answers whoever takes it."""
+    make_extension("1000")
+    pbx.apply()
+    db.session.rollback()
+    wait_warm()
+    machine = settings.load()
+    (folder,) = machine.run.glob("shadow-*")
+    pid = int((folder / "run" / "asterisk.pid").read_text())
+
+    def state() -> str:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    assert state() == "T"
+    with warm.taken(machine, store.in_force(machine)) as trial:
+        assert trial and "Asterisk 22" in trial.ask("core show version") and state() != "T"
 
 
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
