@@ -18,8 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy.orm import configure_mappers
-
 log = logging.getLogger("bentevi.forked")
 
 PR_SET_PDEATHSIG = 1
@@ -77,6 +75,8 @@ def modules(argv: list[str]) -> list[str]:
 def read_program(names: tuple[str, ...]) -> bool:
     """Read these modules, once. False, said in the log, when they cannot be read: then each process says so itself, and what is no Python runs."""
     try:
+        from sqlalchemy.orm import configure_mappers  # a large library, and whoever only starts Asterisk comes by here too
+
         for name in names:
             importlib.import_module(name)
         configure_mappers()

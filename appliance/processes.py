@@ -18,14 +18,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-import redis
-
-from appliance import own_certificate, ports
+from appliance import ports
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import agi, runtime
+
+if TYPE_CHECKING:
+    import redis
 
 RECORDS_SECONDS = 15  # a transaction of thousands of lines may take some
 
@@ -118,6 +119,9 @@ def agi_command(settings: Settings) -> list[str]:
 
 def nginx_command(settings: Settings) -> list[str]:
     """nginx with a configuration written here at each start, and a certificate if none was given."""
+    # Large, as what is read below, and needed by few: every unit of the appliance reads this table before it starts.
+    from appliance import own_certificate
+
     folder = settings.home / "nginx"
     folder.mkdir(exist_ok=True)
     own_certificate.ensure(settings.secrets, settings.bind)
@@ -127,6 +131,10 @@ def nginx_command(settings: Settings) -> list[str]:
 
 def nginx_conf(settings: Settings) -> str:
     """The whole configuration, from appliance/nginx.conf.j2."""
+    import jinja2
+
+    from appliance import own_certificate
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(CHECKOUT / "appliance"),
         undefined=jinja2.StrictUndefined,
@@ -163,13 +171,20 @@ def program(name: str) -> str:
     return path
 
 
+def _of_redis(settings: Settings, question: Callable[["redis.Redis"], Any]) -> Any:
+    """Its answer; None when Redis gives none."""
+    import redis
+
+    try:
+        with redis.Redis.from_url(settings.redis_url, socket_timeout=1, decode_responses=True) as connection:
+            return question(connection)
+    except redis.RedisError:
+        return None
+
+
 def redis_answers(settings: Settings, pid: int) -> bool:
     """It has loaded its file and takes commands."""
-    try:
-        with redis.Redis.from_url(settings.redis_url, socket_timeout=1) as connection:
-            return bool(connection.ping())
-    except redis.RedisError:
-        return False
+    return bool(_of_redis(settings, lambda connection: connection.ping()))
 
 
 def asterisk_answers(settings: Settings, pid: int) -> bool:
@@ -211,11 +226,7 @@ def web_answers(settings: Settings, pid: int) -> bool:
 
 def events_answers(settings: Settings, pid: int) -> bool:
     """It says every second that it lives."""
-    try:
-        with redis.Redis.from_url(settings.redis_url, socket_timeout=1) as connection:
-            return bool(connection.exists("live:beat"))
-    except redis.RedisError:
-        return False
+    return bool(_of_redis(settings, lambda connection: connection.exists("live:beat")))
 
 
 def live_answers(settings: Settings, pid: int) -> bool:
@@ -225,22 +236,14 @@ def live_answers(settings: Settings, pid: int) -> bool:
 
 def worker_answers(settings: Settings, pid: int) -> bool:
     """A worker that registered itself belongs to this process; entries of a killed one stay in Redis for minutes."""
-    try:
-        with redis.Redis.from_url(settings.redis_url, socket_timeout=1, decode_responses=True) as connection:
-            pids = [connection.hget(str(key), "pid") for key in connection.smembers("rq:workers")]
-    except redis.RedisError:
-        return False
-    return any(_session(int(str(found))) == pid for found in pids if found)
+    pids = _of_redis(settings, lambda connection: [connection.hget(str(key), "pid") for key in connection.smembers("rq:workers")])
+    return any(_session(int(str(found))) == pid for found in pids or () if found)
 
 
 def cron_answers(settings: Settings, pid: int) -> bool:
     """A scheduler of this process told Redis of itself."""
-    try:
-        with redis.Redis.from_url(settings.redis_url, socket_timeout=1, decode_responses=True) as connection:
-            names = [str(name) for name in connection.zrange("rq:cron_schedulers", 0, -1)]
-    except redis.RedisError:
-        return False
-    return any(name.split(":")[1:2] == [str(pid)] for name in names)
+    names = _of_redis(settings, lambda connection: connection.zrange("rq:cron_schedulers", 0, -1))
+    return any(str(name).split(":")[1:2] == [str(pid)] for name in names or ())
 
 
 def records_answers(settings: Settings, pid: int) -> bool:

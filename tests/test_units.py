@@ -211,3 +211,11 @@ def test_a_restore_waits_until_systemd_has_stopped_the_home(systemd, monkeypatch
         units.need_stopped(HERE)
     (systemd / "facts").write_text("MainPID=0\nNRestarts=0\nActiveEnterTimestampMonotonic=0\n")
     units.need_stopped(HERE)
+
+
+@pytest.mark.parametrize("module", ["appliance.units", "appliance.cli", "os_image.updater.__main__"])
+def test_what_every_start_of_the_machine_passes_reads_no_large_library(module):
+    """SYS-16: each unit comes by here, one of them before Asterisk; on an emulated machine each of these libraries took it seconds, and the watch kept them."""
+    large = {"sqlalchemy", "flask", "cryptography", "jinja2", "redis", "rq"}
+    run = subprocess.run([sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert not large & set(run.stdout.split())

@@ -11,19 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flask_babel import lazy_gettext as _l
-
 from appliance.errors import Busy
 from appliance.settings import Settings
+from appliance.updates.words import N_
 
 CHECKING, COPYING, BACKUP, WRITING, WAITING = "checking", "copying", "backup", "writing", "waiting"
 RESTARTING, PROVING, RETURNING = "restarting", "proving", "returning"
 DONE, RETURNED, FAILED, CANCELLED = "done", "returned", "failed", "cancelled"
 STEPS = {
-    CHECKING: _l("the file is verified"), COPYING: _l("the file is copied and compared"), BACKUP: _l("a backup is made and rehearsed"),
-    WRITING: _l("the new version is written beside the running one"), WAITING: _l("waits for the restart"), RESTARTING: _l("restarts"),
-    PROVING: _l("the new version is tried"), RETURNING: _l("goes back"), DONE: _l("in force"), RETURNED: _l("went back"), FAILED: _l("not made"),
-    CANCELLED: _l("cancelled"),
+    CHECKING: N_("the file is verified"), COPYING: N_("the file is copied and compared"), BACKUP: N_("a backup is made and rehearsed"),
+    WRITING: N_("the new version is written beside the running one"), WAITING: N_("waits for the restart"), RESTARTING: N_("restarts"),
+    PROVING: N_("the new version is tried"), RETURNING: N_("goes back"), DONE: N_("in force"), RETURNED: N_("went back"), FAILED: N_("not made"),
+    CANCELLED: N_("cancelled"),
 }
 OVER = (DONE, RETURNED, FAILED, CANCELLED)
 BEFORE_RESTART = (CHECKING, COPYING, BACKUP, WRITING, WAITING)

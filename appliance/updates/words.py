@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from flask_babel import gettext
-
 from appliance.errors import Refused
 
 
@@ -62,6 +60,9 @@ def told(code: str, values: dict[str, Any]) -> str:
     """The sentence of a code, in the language of whoever reads. A code of a newer version is said as it is."""
     if code not in WORDS:
         return code
+    # Large, and root's side reads this table at every start of the machine, long before anybody is told anything.
+    from flask_babel import gettext
+
     try:
         return gettext(WORDS[code], **values) if values else gettext(WORDS[code])
     except KeyError:
