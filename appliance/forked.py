@@ -21,6 +21,7 @@ from typing import BinaryIO
 log = logging.getLogger("bentevi.forked")
 
 PR_SET_PDEATHSIG = 1
+LATER = ("appliance.resources", "sqlite3", "jinja2.ext", "flask_sqlalchemy.cli")  # what an application reads only when it is made
 LIBC = ctypes.CDLL(None)  # found before any fork: a child may not load anything
 
 
@@ -77,7 +78,7 @@ def read_program(names: tuple[str, ...]) -> bool:
     try:
         from sqlalchemy.orm import configure_mappers  # a large library, and whoever only starts Asterisk comes by here too
 
-        for name in names:
+        for name in (*names, *LATER):
             importlib.import_module(name)
         configure_mappers()
     except Exception:  # whatever stands in a broken file: who keeps everything running must not end of it
