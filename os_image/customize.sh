@@ -78,12 +78,11 @@ fi
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
-# Nothing here uses huge pages, and where they are allowed the kernel keeps memory free for them that programs cannot have.
 function start {
     set told=
     if [ "$1" = "$trial" ]; then set told=bentevi.trial; fi
     search --no-floppy --label --set=root bentevi-root-$1
-    linux ($root)/vmlinuz root=LABEL=bentevi-root-$1 rw rootflags=noatime bentevi.slot=$1 console=ttyS0,115200 console=tty0 quiet net.ifnames=0 panic=30 transparent_hugepage=never $told $2
+    linux ($root)/vmlinuz root=LABEL=bentevi-root-$1 rw rootflags=noatime bentevi.slot=$1 console=ttyS0,115200 console=tty0 quiet net.ifnames=0 panic=30 $told $2
     initrd ($root)/initrd.img
 }
 menuentry "Bentevi" --id a { start a }
