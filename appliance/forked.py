@@ -9,6 +9,7 @@ import gc
 import importlib
 import logging
 import os
+import pkgutil
 import runpy
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import time
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
+
+from appliance.settings import CHECKOUT
 
 log = logging.getLogger("bentevi.forked")
 
@@ -68,8 +71,11 @@ def is_ours(argv: list[str]) -> bool:
 
 
 def modules(argv: list[str]) -> list[str]:
-    """What one of ours consists of: its module; for gunicorn also the application."""
-    return ["gunicorn.app.wsgiapp", argv[3].partition(":")[0]] if argv[2] == "gunicorn" else [argv[2]]
+    """What one of ours consists of: its module; for gunicorn also the application; for a worker and the clock every job."""
+    if argv[2] == "gunicorn":
+        return ["gunicorn.app.wsgiapp", argv[3].partition(":")[0]]
+    package, _dot, _name = argv[2].partition(".")
+    return [f"{package}.{one.name}" for one in pkgutil.iter_modules([str(CHECKOUT / package)])] if package == "jobs" else [argv[2]]
 
 
 @cache

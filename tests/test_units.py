@@ -15,6 +15,7 @@ from appliance.errors import Refused
 from appliance.processes import PROCESSES, Process, live_answers, redis_answers
 from appliance.settings import CHECKOUT, Settings
 from appliance.support import doctor
+from jobs.timetable import TIMETABLE
 
 HERE: Settings = settings.load({"BENTEVI_HOME": "/nonexistent"})  # nothing of it is touched
 
@@ -211,6 +212,12 @@ def test_a_restore_waits_until_systemd_has_stopped_the_home(systemd, monkeypatch
         units.need_stopped(HERE)
     (systemd / "facts").write_text("MainPID=0\nNRestarts=0\nActiveEnterTimestampMonotonic=0\n")
     units.need_stopped(HERE)
+
+
+def test_who_works_off_jobs_has_read_every_job_before_it_is_forked():
+    """SYS-16, SYS-18: else each job's own process would read it anew, and the clock would hold all of them a second time."""
+    wanted = {timed.function.rpartition(".")[0] for timed in TIMETABLE}
+    assert wanted and wanted <= set(forked.modules([sys.executable, "-m", "jobs.worker", "default"]))
 
 
 def test_an_application_that_a_fork_makes_reads_nothing_more(tmp_path):
