@@ -4,6 +4,7 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Steps:
         known = facts or {}
         self.shift = self._before = float(known.get("shift", 0.0))
         self._step, self._after_from, self._before_until = 0.0, 0.0, 0.0
-        is_same_start = known.get("boot") == _machine_boot()
+        is_same_start = known.get("boot") == machine_boot()
         self._last, self._offset = (float(known["at"]), float(known["offset"])) if is_same_start else self._read()
 
     def look(self) -> float:
@@ -82,8 +83,10 @@ class Steps:
 
     def facts(self) -> dict[str, Any]:
         """What a later process goes on from."""
-        return {"shift": self.shift, "boot": _machine_boot(), "offset": self._offset, "at": self._last}
+        return {"shift": self.shift, "boot": machine_boot(), "offset": self._offset, "at": self._last}
 
 
-def _machine_boot() -> str:
+@cache
+def machine_boot() -> str:
+    """Which start of the machine this is: the kernel's name for it, the same for as long as we live."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -32,6 +32,7 @@ from appliance.telephony.reload import changed_paths
 log = logging.getLogger("bentevi.proving")
 
 LOOK_SECONDS = 0.25  # between two looks at a link and a file
+QUIET_SECONDS, QUIET_LOOK_SECONDS = 10.0, 1.0  # nothing was to be done for so long: it is looked less often
 KEPT_FREE_MB = 600  # what must stay free for calls, jobs and reports beside a second Asterisk
 TRIES = 2
 LIVE_SECONDS = 30.0  # until the live Asterisk has read everything
@@ -47,12 +48,14 @@ class Keeper:
         self.number = 0                  # the revision the shadow runs on
         self.trial: shadow.Shadow | None = None
         self.refused = 0                 # a revision that cannot be helped: nothing older is proved
+        self.worked_at = time.monotonic()
 
     def turn(self) -> None:
         """One look: nothing to do, or one boot."""
         number = store.in_force(self.machine)
         if not number or number == self.refused or (self.trial and warm.offered(self.machine) == number and self._lives()):
             return
+        self.worked_at = time.monotonic()
         newest, proved = _numbers()
         is_known, needs_proof = number == newest, number > proved
         if not is_known or not (needs_proof or has_room()):  # not known: an apply is just about to write it down
@@ -61,6 +64,10 @@ class Keeper:
         with warm.lock(self.machine, wait_seconds=0) as is_ours:
             if is_ours and store.in_force(self.machine) == number:
                 self._boot(number)
+
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return LOOK_SECONDS if time.monotonic() - self.worked_at < QUIET_SECONDS else QUIET_LOOK_SECONDS
 
     def let_go(self) -> None:
         """No shadow any more, unless an apply works with it just now: then at the next look."""
@@ -75,7 +82,7 @@ class Keeper:
         self.trial, self.number = None, 0
 
     def _lives(self) -> bool:
-        """Without a question to it, four times a second: whoever takes it asks (telephony/warm.py)."""
+        """Without a question to it, up to four times a second: whoever takes it asks (telephony/warm.py)."""
         return self.trial is not None and self.trial.lives()
 
     def _boot(self, number: int) -> None:
@@ -183,7 +190,7 @@ def main() -> None:
                     db.session.rollback()
                     log.info("not now: %s", why)
                     keeper.let_go()
-                time.sleep(LOOK_SECONDS)
+                time.sleep(keeper.pause())
         finally:
             keeper.drop()
             (machine.run / STATE).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from typing import BinaryIO
 
 from appliance import forked, in_unit
 from appliance import settings as ground
+from appliance.clock import machine_boot
 from appliance.forked import Born, Fork
 from appliance.processes import Process, processes
 from appliance.settings import Settings
@@ -247,7 +248,7 @@ def born(pid: int) -> str | None:
     fields = _stat(pid)
     if fields is None or fields[0] == "Z":
         return None
-    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{fields[19]}"
+    return f"{machine_boot()}/{fields[19]}"
 
 
 def members(leader: int, when: str) -> list[int]:
@@ -257,7 +258,7 @@ def members(leader: int, when: str) -> list[int]:
     are ours for certain, within one boot of the machine.
     """
     now = born(leader)
-    if (now is not None and now != when) or not when.startswith(Path("/proc/sys/kernel/random/boot_id").read_text().strip()):
+    if (now is not None and now != when) or not when.startswith(machine_boot()):
         return []
     entries = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     return [pid for pid in entries if (fields := _stat(pid)) and int(fields[3]) == leader and fields[0] != "Z"]
