@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from os_image.checks import calls, console, smoke, tree, update, wrapped
+from os_image.checks import calls, console, cuts, smoke, tree, update, wrapped
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -97,18 +97,11 @@ class Proofs:
         disk.unlink()
 
     def cuts(self) -> None:
-        """After `calls`: the plug is pulled during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
+        """After `calls`: the current fails during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
         disk = self.folder / "calls.qcow2"
         if not disk.exists():
             raise Failed("cuts needs the disk that calls leaves")
-        times, acknowledged = int(os.environ.get("BENTEVI_CUTS", "1")), set[str]()
-        for number in range(times):
-            for kind in calls.CUTS:
-                calls.cut(self.folder, self.key, disk, kind, number, acknowledged)
-        with calls.wire() as tap, Machine(self.folder, "cuts-end", tap=tap, address=calls.THERE).disk(disk) as machine:
-            smoke.up(machine, self.key)
-            calls.whole(calls.Site(machine, self.key), acknowledged)
-        self.note("cuts", {"times_each": float(times)})
+        self.note("cuts", cuts.prove(self.folder, self.key, disk, int(os.environ.get("BENTEVI_CUTS", "1"))))
 
     def update(self) -> None:
         """A good update over SSH: the other slot runs, data and keys stay, and it is the one that starts next time."""

@@ -1,11 +1,9 @@
 """Telephones on an emulated machine: two register and call through it, the call is recorded, backed up, and comes back on a second, empty machine.
-And the plug is pulled while it works: whatever it said is stored is there after the next start, and nothing is half done.
 
 The machine stands on a network of its own with this one (a tap device), so that telephones speak to it as in an office.
 """
 
 import json
-import random
 import subprocess
 import time
 from collections.abc import Iterator
@@ -169,50 +167,3 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
                 talk(ana, bia)
             machine.picture("console")
     return figures
-
-
-# ------------------------------------------------------------------------------------------------------------------------------ cuts
-
-CUTS = ("apply", "backup", "call")
-
-
-def cut(folder: Path, key: Path, disk: Path, kind: str, number: int, acknowledged: set[str]) -> None:
-    """One start of the disk that `calls` left: look whether it is whole, begin something, and pull the plug in the midst of it."""
-    with wire() as tap, Machine(folder, f"cut-{kind}-{number}", tap=tap, address=THERE).disk(disk) as machine:
-        site = Site(machine, key)
-        smoke.up(machine, key)
-        whole(site, acknowledged)
-        extension = f"2{number:02d}{CUTS.index(kind)}"
-        rows = f"bentevi: 1\nextensions:\n  - {{number: \"{extension}\", name: Corte {number}, password: Troque-{extension}-isto}}\n"
-        site.load(rows)
-        acknowledged.add(extension)  # the command came back: it is stored and in force
-        moment = random.Random(f"{kind}{number}").uniform(0.5, 12)
-        if kind == "call":
-            with phones() as (ana, bia):
-                ana.call("1001")
-                bia.answer(60)
-                time.sleep(moment)
-                machine.pull_the_plug()
-        else:
-            words = "backup now" if kind == "backup" else "site import --apply - < next.yaml"
-            machine.ssh(f"sed 's/{extension}/9{extension}/g' site.yaml > next.yaml; nohup bentevi {words} > last.log 2>&1 & sleep {moment:.1f}", key)
-            machine.pull_the_plug()
-        print(f"cut-{kind}-{number}: pulled after {moment:.1f} s", flush=True)
-
-
-def whole(site: Site, acknowledged: set[str]) -> None:
-    """It started well, holds everything it said it stored, and no revision, apply or backup hangs."""
-    export = site.bentevi("site export extensions")
-    lost = [number for number in acknowledged if f'"{number}"' not in export]
-    if lost:
-        raise Failed(f"lost: {lost}")
-    half = site.root("find /var/lib/bentevi/revisions -maxdepth 1 ( -name '*.new' -o -name applying )".replace("(", "\\(").replace(")", "\\)")).strip()
-    in_force = site.root("asterisk -C /var/lib/bentevi/asterisk/etc/asterisk.conf -rx 'pjsip show endpoints'")
-    unknown = [number for number in acknowledged if f"{number}" not in in_force]
-    state = site.machine.ssh("systemctl is-system-running --wait", site.key, check=False).strip()
-    wrong = json.loads(site.bentevi("doctor --json", check=False))
-    errors = [one for one in wrong.get("findings", wrong) if one.get("level") == "error"] if isinstance(wrong, dict) else [one for one in wrong if one["level"] == "error"]
-    if half or unknown or state != "running" or errors:
-        raise Failed(f"not whole: half {half}, not in force {unknown}, system {state}, {errors}")
-
-

@@ -39,11 +39,14 @@ class Machine:
         self.ssh_port, self.https_port, self.http_port = (22, 443, 80) if tap else (free_port(), free_port(), free_port())
         self.serial, self.monitor = folder / f"{name}.serial", folder / f"{name}.monitor"
         self.disks: list[str] = []
+        self.first_disk = Path()  # what it writes to now
         self.process: subprocess.Popen[bytes] | None = None
 
     def disk(self, file: Path, *, bus: str = "virtio", thrown_away: bool = False) -> "Machine":
         """Attach a disk; `thrown_away`: what is written to it is forgotten."""
         number = len(self.disks)
+        if not number:
+            self.first_disk = file
         kind = "qcow2" if file.suffix == ".qcow2" else "raw"
         words = f"file={file},format={kind},cache=unsafe,if=none,id=d{number}{',snapshot=on' if thrown_away else ''}"
         device = {"virtio": f"virtio-blk-pci,drive=d{number},serial=disk{number}", "sata": f"ide-hd,drive=d{number},serial=disk{number}",
@@ -211,6 +214,15 @@ class Machine:
         """One of the administrator's files."""
         with file.open("wb") as out:
             subprocess.run(self.ssh_words(f"cat {name}", key), stdin=subprocess.DEVNULL, stdout=out, check=True, timeout=1800)
+
+    def freeze(self, further: Path) -> Path:
+        """From this moment on the first disk's changes go to `further`. Returns the file that stays as it is: what a power cut would have left now."""
+        kept = self.first_disk
+        self.ask_monitor(f"snapshot_blkdev d0 {further} qcow2")
+        if not further.exists():
+            raise Failed(f"{self.name}: the disk cannot be set aside as {further}")
+        self.first_disk = further
+        return kept
 
     def pull_the_plug(self) -> None:
         """As when the current fails: what the machine did not write is gone."""
