@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from os_image import layout
 from os_image.checks.qemu import Failed
@@ -56,6 +56,6 @@ def understood(folder: Path) -> Found:
     wrong += [f"database: {integrity}"] if integrity != "ok" else []
     wrong += [f"{one['name']} does not answer" for one in said["status"].get("processes", [{"name": "nothing"}]) if not one.get("answers")]
     wrong += [f"doctor: {one}" for one in said["doctor"]["findings"] if one["level"] == "error"]
-    rows = yaml.safe_load((folder / "extensions.yaml").read_text()).get("extensions") or []
+    rows = YAML(typ="safe").load((folder / "extensions.yaml").read_text()).get("extensions") or []
     shown = [line.split()[1].partition("/")[0] for line in (folder / "endpoints").read_text().splitlines() if line.strip().startswith("Endpoint:")]
     return Found({one["number"] for one in rows}, {name for name in shown if name.isdigit()}, {one["protocol"] for one in said["calls"]["calls"]}, wrong)
