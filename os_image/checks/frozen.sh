@@ -18,12 +18,13 @@ mount -t tmpfs tmpfs "$root/tmp"
 chmod 1777 "$root/tmp"
 mount --rbind /dev "$root/dev"
 ip link set lo up
+echo 80 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 cat >"$root/tmp/look" <<'END'
 set -a
 . /usr/lib/bentevi/environment
 [ ! -r /etc/bentevi/environment ] || . /etc/bentevi/environment
 set +a
-unset BENTEVI_REDIS_URL
+unset BENTEVI_REDIS_URL BENTEVI_UNITS
 umask 077
 cd "$BENTEVI_HOME"
 python=/opt/bentevi/venv/bin/python

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -131,36 +132,63 @@ def prove(folder: Path, key: Path, disk: Path, root: Path, name: str, answers: s
     return figures
 
 
-# Where the plug is pulled: twice before the restart, in it, and while the new version is tried.
-CUT_AT = ("copying", "writing", "restarting", "proving")
+PAUSE_SECONDS = 40.0  # between two disks that are set aside: an emulated update takes some twenty minutes
 
 
-def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: int) -> None:
-    """Pull the plug in an update, at each of these steps; the version before starts each time, whole, with the update over. Raises Failed."""
-    file, before = make(root, folder, NEW, broken=False), dict[str, str]()
-    steps = [step for _time in range(times) for step in CUT_AT]
-    for number, step in enumerate([*steps, ""]):
-        with Restarting(folder, f"update-cuts-{number}", answers="" if number else answers, timeout_seconds=UPDATE_SECONDS).disk(disk) as machine:
+def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: int) -> dict[str, float]:
+    """Set the disk aside again and again while an update runs, and start `times` of these disks, one of each step at least: until the new version is
+    proved, a power cut leaves the one before, whole, with the update over. Raises Failed."""
+    before, kept = moments(folder, key, disk, make(root, folder, NEW, broken=False), answers)
+    for number, (step, frozen) in enumerate(chosen(kept, times)):
+        copy = folder / "update-cuts-start.qcow2"
+        copy.unlink(missing_ok=True)
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(frozen), str(copy)], check=True)
+        with Restarting(folder, f"update-cuts-{number}", timeout_seconds=UPDATE_SECONDS).disk(copy) as machine:
             smoke.up(machine, key)
-            held = smoke.look(machine, key, "pabx-prova")
-            before = before or held
-            past = status(machine, key).get("history") or []
+            machine.wait_for(partial(is_over, machine, key), f"the update that was cut while {step} is over", 5)
+            held, found = smoke.look(machine, key, "pabx-prova"), status(machine, key)
             changed = [word for word in before if before[word] != held[word]]
-            if changed or slot(machine, key) != "a" or (number and (len(past) < number or past[0]["step"] not in ("failed", "returned"))):
-                raise Failed(f"update-cuts after {steps[number - 1]}: changed {changed}, slot {slot(machine, key)}, {past[:1]}; {journal(machine, key)}")
-            if not step:
-                return
-            if not number:
-                machine.put(file, file.name, key)
-            machine.ssh(f"sync; bentevi update start {file.name} --no-wait", key)
-            machine.wait_for(partial(is_at, machine, key, step), f"update is {step}", 1)
-            machine.pull_the_plug()
-            print(f"update-cuts-{number}: pulled while {step}", flush=True)
+            is_new = found["version"] == NEW
+            if changed or slot(machine, key) != ("b" if is_new else "a") or (is_new and step != "done"):  # it may have been done just after the cut
+                raise Failed(f"update-cuts after {step}: changed {changed}, slot {slot(machine, key)}, {found}; {journal(machine, key)}")
+            print(f"update-cuts-{number}: cut while {step}: {found['history'][0]['step']}", flush=True)
+    for _step, frozen in kept[1:]:
+        frozen.unlink()
+    return {"moments": float(len(kept)), "started": float(len(chosen(kept, times)))}
 
 
-def is_at(machine: Machine, key: Path, step: str) -> bool:
-    """Whether the update is at this step now."""
-    return bool((status(machine, key).get("update") or {}).get("step") == step)
+def moments(folder: Path, key: Path, disk: Path, file: Path, answers: str) -> tuple[dict[str, str], list[tuple[str, Path]]]:
+    """What the machine is before a good update, and (step, disk as it was) from its beginning until it is done. The step is asked after the disk was
+    set aside, so that it had not come any further; "away": the machine was just starting."""
+    kept: list[tuple[str, Path]] = []
+    with Restarting(folder, "update-cuts", answers=answers, timeout_seconds=UPDATE_SECONDS).disk(disk) as machine:
+        smoke.up(machine, key)
+        before = smoke.look(machine, key, "pabx-prova")
+        machine.ssh(f"bentevi update start {machine.put(file, file.name, key)} --no-wait", key)
+        while not kept or kept[-1][0] != "done":
+            machine.look()
+            frozen = machine.freeze(folder / f"update-cuts-{len(kept)}.qcow2")
+            step = str((status(machine, key).get("update") or {}).get("step", "away"))
+            kept.append((step, frozen))
+            print(f"update-cuts: {machine.seconds} s: set aside while {step}", flush=True)
+            time.sleep(PAUSE_SECONDS)
+        machine.pull_the_plug()
+    return before, kept
+
+
+def chosen(kept: list[tuple[str, Path]], times: int) -> list[tuple[str, Path]]:
+    """The first of each step, then the others evenly, in their order."""
+    first = {step: number for number, (step, _disk) in reversed(list(enumerate(kept)))}
+    others = [number for number in range(len(kept)) if number not in first.values()]
+    more = max(0, times - len(first))
+    picked = {others[len(others) * number // more] for number in range(more)} if others and more else set()
+    return [kept[number] for number in sorted({*first.values(), *picked})]
+
+
+def is_over(machine: Machine, key: Path) -> bool:
+    """Whether the newest update has ended, in whatever way."""
+    found = status(machine, key).get("history") or [{}]
+    return found[0].get("step") in ("failed", "returned", "cancelled", "done")
 
 
 def journal(machine: Machine, key: Path) -> str:

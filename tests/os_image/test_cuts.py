@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from os_image.checks import cuts, frozen
+from os_image.checks import cuts, frozen, update
 
 WHOLE = {"extensions": {"1000", "2001"}, "in_force": {"1000", "2001"}, "calls": {"p1"}, "wrong": []}
 
@@ -48,3 +48,11 @@ def test_what_a_start_from_a_frozen_disk_wrote_is_understood(tmp_path: Path) -> 
     found = frozen.understood(tmp_path)
     assert (found.extensions, found.in_force, found.calls) == ({"1000"}, {"1000"}, {"p1"})
     assert [one.split(":")[0] for one in found.wrong] == ["half done", "live does not answer", "doctor"]
+
+
+def test_of_an_update_each_step_is_cut_once_and_more_of_them_evenly() -> None:
+    steps = ["copying", "writing", "writing", "writing", "away", "proving", "proving", "done"]
+    kept = [(step, Path(str(number))) for number, step in enumerate(steps)]
+    assert [str(disk) for _step, disk in update.chosen(kept, 1)] == ["0", "1", "4", "5", "7"]
+    assert [str(disk) for _step, disk in update.chosen(kept, 7)] == ["0", "1", "2", "3", "4", "5", "7"]
+    assert update.chosen(kept, 10) == kept
