@@ -26,6 +26,7 @@ extensions:
   - {number: "1000", name: Ana, password: Troque-1000-isto}
   - {number: "1001", name: Bia, password: Troque-1001-isto}
 """
+POLICY = f"bentevi: 1\nbackup_policy: {{kind: disk, address: {STORE}, encryption_password: {PASSWORD_OF_BACKUPS}}}\n"
 ANSWERS = {"IP": f"{THERE}/24", "GW": HERE}
 
 
@@ -133,7 +134,7 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
             wait(lambda: ".mp3" in site.root("find /var/lib/bentevi/recordings -type f"), "the recording of the call")
             figures["memory_used_mb"] = float(machine.ssh("LC_ALL=C free -m | awk '/^Mem/ { print $3 }'", key))
             site.root("install -d -o bentevi -g bentevi -m 700 /mnt/prova")
-            site.load(f"bentevi: 1\nbackup_policy: {{kind: disk, address: {STORE}, encryption_password: {PASSWORD_OF_BACKUPS}}}\n")
+            site.load(POLICY)
             wait(site.backed_up, "a backup", 1200)  # at night the first one by the policy may be under way
             before = site.state()
             packed = folder / "calls-backups.tar"

@@ -84,6 +84,7 @@ def moments(folder: Path, key: Path, disk: Path, times: int) -> list[Moment]:
     with calls.wire() as tap, Machine(folder, "cuts", tap=tap, address=calls.THERE, timeout_seconds=WORKING_SECONDS).disk(disk) as machine:
         smoke.up(machine, key)
         load = Load(Site(machine, key))
+        load.site.load(calls.POLICY)
         for name in (f"{kind}-{number}" for number in range(times) for kind in KINDS):
             kind, _dash, number = name.partition("-")
             extension = f"2{int(number):03d}"

@@ -41,8 +41,6 @@ $python -m appliance.cli calls list --json >/tmp/calls.json
 asterisk -C /var/lib/bentevi/asterisk/etc/asterisk.conf -rx 'pjsip show endpoints' >/tmp/endpoints
 find revisions -maxdepth 1 \( -name '*.new' -o -name applying \) >/tmp/half
 $python -c "import sqlite3; print(sqlite3.connect('bentevi.sqlite').execute('pragma integrity_check').fetchone()[0])" >/tmp/integrity
-kill %1
-wait %1 || true
 END
 chroot "$root" runuser -u bentevi -- sh /tmp/look || true
 cp "$root"/tmp/*.* "$root/tmp/endpoints" "$root/tmp/half" "$root/tmp/integrity" "$folder/" || true
