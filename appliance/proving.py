@@ -55,10 +55,9 @@ class Keeper:
         number = store.in_force(self.machine)
         if not number or number == self.refused or (self.trial and warm.offered(self.machine) == number and self._lives()):
             return
-        self.worked_at = time.monotonic()
         newest, proved = _numbers()
         is_known, needs_proof = number == newest, number > proved
-        if not is_known or not (needs_proof or has_room()):  # not known: an apply is just about to write it down
+        if not is_known or not (needs_proof or self._can_keep()):  # not known: an apply is just about to write it down
             self.let_go()
             return
         with warm.lock(self.machine, wait_seconds=0) as is_ours:
@@ -81,12 +80,17 @@ class Keeper:
         self.held.close()
         self.trial, self.number = None, 0
 
+    def _can_keep(self) -> bool:
+        """Whether a shadow may stay: without a network of its own it would register what the live one registers (shadow.booted)."""
+        return has_room() and shadow.isolation(self.machine) is not None
+
     def _lives(self) -> bool:
         """Without a question to it, up to four times a second: whoever takes it asks (telephony/warm.py)."""
         return self.trial is not None and self.trial.lives()
 
     def _boot(self, number: int) -> None:
         """Boot with this revision; keep the shadow when that went well, take the revision back when it never does."""
+        self.worked_at = time.monotonic()
         for _try in range(TRIES):
             self.drop()
             found = self._findings(number)

@@ -26,17 +26,19 @@ _NOT_ABOUT_FILES = re.compile(
     r"|pjproject: "
     rf"|loader\.c: Error loading module '(?:{re.escape(khomp.MODULE)}'|{END})"
 )
+# On its console a line names the place in the source: "loader.c:2687 load_modules: …"; its log has "loader.c: …".
+_PLACE_IN_SOURCE = re.compile(r"^([\w-]+\.c):\d+ \w+: ")
 _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 def lines(log: str) -> list[str]:
-    """Texts of ERROR and WARNING lines of a log, without time and thread; a text of several lines is one."""
+    """Texts of ERROR and WARNING lines of a log or a console, without time and thread; a text of several lines is one."""
     found: list[str] = []
     inside = False
     for raw in log.splitlines():
         complaint = _COMPLAINT.match(raw)
         if complaint:
-            found.append(complaint[1])
+            found.append(_PLACE_IN_SOURCE.sub(r"\1: ", complaint[1]))
         elif inside and raw.strip() and not _STARTS_LINE.match(raw):
             found[-1] += " " + raw.strip()
             continue

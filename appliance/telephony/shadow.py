@@ -146,7 +146,8 @@ def verdict(
     messages = [text for text in shadow.messages() if complaints.normal(text) not in known.noise]
     found = complaints.findings(messages, files)
     if not shadow.booted:
-        found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
+        reason = f"not ready after {BOOT_SECONDS} s" if shadow.lives() else "no reason given"
+        found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or reason))
         return Verdict(found, time.monotonic() - began, isolated)
     written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
     found += readings.not_loaded(shadow.ask, written, frozenset() if isolated else frozenset({"registration"}))

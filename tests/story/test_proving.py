@@ -257,6 +257,25 @@ def test_where_memory_is_short_a_shadow_is_not_taken_away_from_an_apply_that_use
     wait(lambda: keeper.turn() or dropped)
 
 
+def test_where_a_shadow_cannot_be_kept_what_is_proved_is_not_booted_again(app, monkeypatch):
+    """SYS-17: on a machine that refuses network namespaces a second Asterisk was started every second, for ever."""
+    keeper, booted = proving.Keeper(settings.load()), []
+    monkeypatch.setattr(store, "in_force", lambda _machine: 7)
+    monkeypatch.setattr(proving, "_numbers", lambda: (7, 7 if booted else 6))
+    monkeypatch.setattr(shadow, "isolation", lambda _machine: None)
+    monkeypatch.setattr(warm, "withdraw", lambda _machine: None)  # the note is the real keeper's
+    monkeypatch.setattr(keeper, "_boot", booted.append)
+
+    def turned() -> list[int]:
+        keeper.turn()
+        return booted
+
+    wait(turned)  # the real keeper may hold the lock just now
+    for _look in range(3):
+        keeper.turn()
+    assert booted == [7]
+
+
 def test_a_shadow_whose_folder_is_gone_is_replaced_by_a_cold_one(pbx):
     """SYS-17: a cleaner or a full disk took it; the apply takes longer and passes."""
     row = make_extension("1000", name="Ana")

@@ -290,6 +290,12 @@ def test_the_log_is_read_without_times_and_without_what_is_only_load():
         "[2026-11-20 20:00:00.128] ERROR[13] loader.c: Error loading module 'bentevi-end-of-log-9.so': /m/9.so: cannot open shared object\n"
     )
     assert complaints.lines(log) == ["config.c: bad thing", "app.c: odd"]
+    console = (
+        "[Nov 28 06:01:00] WARNING[7]: loader.c:2687 load_modules: Error loading module 'bentevi-end-of-log-9.so': /m/9.so: cannot open shared object\n"
+        "Asterisk Ready.\n"
+        "[Nov 28 06:01:00] ERROR[7]: config.c:12 read_it: bad\n"
+    )
+    assert complaints.lines(console) == ["config.c: bad"]  # of one that was only slow to start, what it was asked was taken for a fault
 
 
 def test_complaints_are_read_when_all_of_them_are_written(tmp_path, monkeypatch):
