@@ -15,7 +15,8 @@ from os_image.checks import calls, frozen, smoke
 from os_image.checks.calls import Site
 from os_image.checks.qemu import Failed, Machine
 
-LONGEST_SECONDS = 12.0  # after something began; an apply and a backup last longer on an emulated machine
+OF_ONE = 4              # moments of one apply, backup or call
+LONGEST_SECONDS = 6.0   # between two of them: an apply takes some 30 s on an emulated machine, a backup longer
 WORKING_SECONDS = 7200
 
 
@@ -43,6 +44,10 @@ class Load:
 
     def __init__(self, site: Site) -> None:
         self.site, self.held = site, Held(calls={one["protocol"] for one in site.calls()})
+
+    def settle(self) -> None:
+        """Until the revision in force is proved and the second Asterisk waits for the next: two boots at once take an emulated machine minutes."""
+        calls.wait(lambda: "there" in self.site.root("test -e /var/lib/bentevi/run/warm.json && echo there || true"), "the proof of the revision", 600)
 
     def command(self, words: str, freeze: Callable[[], None]) -> str:
         """A command of the product; its returncode."""
@@ -79,23 +84,24 @@ KINDS = {"apply": Load.apply, "backup": Load.backup, "call": Load.call}
 
 
 def moments(folder: Path, key: Path, disk: Path, times: int) -> list[Moment]:
-    """The disk that `calls` left works; as it was `times` times in each kind of work."""
+    """The disk that `calls` left works; as it was at `times` moments of each kind of work."""
     found: list[Moment] = []
     with calls.wire() as tap, Machine(folder, "cuts", tap=tap, address=calls.THERE, timeout_seconds=WORKING_SECONDS).disk(disk) as machine:
         smoke.up(machine, key)
         load = Load(Site(machine, key))
         load.site.load(calls.POLICY)
-        for name in (f"{kind}-{number}" for number in range(times) for kind in KINDS):
-            kind, _dash, number = name.partition("-")
-            extension = f"2{int(number):03d}"
+        for number, kind in ((number, kind) for number in range(0, times, OF_ONE) for kind in KINDS):
+            load.settle()
+            extension, began = f"2{number:03d}", machine.seconds
 
             def freeze() -> None:
-                """After some seconds; the same ones in every run."""
-                seconds = random.Random(name).uniform(0.5, LONGEST_SECONDS)  # noqa: B023 - called before the next name
-                time.sleep(seconds)
-                kept = machine.freeze(folder / f"cuts-{len(found)}.qcow2")
-                found.append(Moment(name, kept, frozenset(load.held.extensions), frozenset(load.held.calls), extension if kind == "apply" else ""))  # noqa: B023
-                print(f"cuts: {name}: set aside after {seconds:.1f} s", flush=True)  # noqa: B023
+                """Now and then, at the same moments in every run."""
+                for turn in range(number, min(number + OF_ONE, times)):  # noqa: B023 - called before the next kind
+                    name = f"{kind}-{turn}"  # noqa: B023
+                    time.sleep(random.Random(name).uniform(0.2, LONGEST_SECONDS))
+                    kept = machine.freeze(folder / f"cuts-{len(found)}.qcow2")
+                    found.append(Moment(name, kept, frozenset(load.held.extensions), frozenset(load.held.calls), extension if kind == "apply" else ""))  # noqa: B023
+                    print(f"cuts: {name}: set aside, {machine.seconds - began:.0f} s of it", flush=True)  # noqa: B023
 
             KINDS[kind](load, extension, freeze)
         machine.pull_the_plug()
