@@ -22,7 +22,7 @@ from appliance import settings
 from appliance.db import Base, Instant, db
 from appliance.errors import Busy
 
-LANES = {"telephony": 300, "default": 600, "reports": 1800, "backups": 12 * 3600}  # lane → seconds a job may take
+LANES = {"telephony": 600, "default": 600, "reports": 1800, "backups": 12 * 3600}  # lane → seconds a job may take
 AGAIN_SECONDS = [30, 120, 600]  # a job that ended badly (or was killed) is tried again after so long
 KEPT_SECONDS, FAILED_KEPT_SECONDS = 3600, 30 * 86400
 
