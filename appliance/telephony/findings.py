@@ -81,6 +81,7 @@ MESSAGES = {
     "bad_allocation": N_("“%(value)s” names no channels of Khomp boards"),
     "missing_group": N_("There is no group %(value)s of Khomp channels"),
     # shadow
+    "not_ready": N_("The second Asterisk was not ready after %(value)s seconds"),
     "did_not_boot": N_("Asterisk did not start with these files: %(value)s"),
     "asterisk_complains": N_("Asterisk says: %(value)s"),
     "not_loaded": N_("Asterisk did not load %(type)s %(section)s"),

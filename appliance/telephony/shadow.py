@@ -146,8 +146,9 @@ def verdict(
     messages = [text for text in shadow.messages() if complaints.normal(text) not in known.noise]
     found = complaints.findings(messages, files)
     if not shadow.booted:
-        reason = f"not ready after {BOOT_SECONDS} s" if shadow.lives() else "no reason given"
-        found.append(finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or reason))
+        is_slow = not messages and shadow.lives()
+        found.append(finding("", 0, "not_ready", value=str(BOOT_SECONDS)) if is_slow else
+                     finding("", 0, "did_not_boot", value="; ".join(messages[-3:]) or "no reason given"))
         return Verdict(found, time.monotonic() - began, isolated)
     written = readings.objects(files, ("pjsip.conf", "extensions.conf", "queues.conf"))
     found += readings.not_loaded(shadow.ask, written, frozenset() if isolated else frozenset({"registration"}))

@@ -4,8 +4,8 @@ One machine applies, backs up and has calls; in the midst of each its disk is se
 left. From every one of those disks the product is started on this machine's own processor (frozen.py); the last of each kind is started whole.
 """
 
+import json
 import random
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +14,12 @@ from pathlib import Path
 from os_image.checks import calls, frozen, smoke
 from os_image.checks.calls import Site
 from os_image.checks.qemu import Failed, Machine
+from os_image.checks.wrapped import layer
 
 OF_ONE = 4              # moments of one apply, backup or call
 LONGEST_SECONDS = 6.0   # between two of them: an apply takes some 30 s on an emulated machine, a backup longer
 WORKING_SECONDS = 7200
+HALF = r"find /var/lib/bentevi/revisions -maxdepth 1 \( -name '*.new' -o -name applying \)"
 
 
 @dataclass
@@ -125,10 +127,8 @@ def prove(folder: Path, key: Path, disk: Path, times: int) -> dict[str, float]:
         bad = lost(moment, frozen.look(moment.disk, folder / "frozen"))
         print(f"cuts: {moment.name}: {'; '.join(bad) or 'whole'}", flush=True)
         wrong += [f"{moment.name}: {one}" for one in bad]
-    for moment in every[-len(KINDS):]:
-        copy = folder / "cuts-start.qcow2"
-        copy.unlink(missing_ok=True)
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(moment.disk), str(copy)], check=True)
+    for moment in last_of_each(every):
+        copy = layer(moment.disk, "qcow2", folder / "cuts-start.qcow2")
         with calls.wire() as tap, Machine(folder, f"cuts-start-{moment.name}", tap=tap, address=calls.THERE).disk(copy) as machine:
             smoke.up(machine, key)
             wrong += [f"{moment.name}, started: {one}" for one in started(Site(machine, key), moment)]
@@ -140,11 +140,18 @@ def prove(folder: Path, key: Path, disk: Path, times: int) -> dict[str, float]:
     return {"times_each": float(times), "moments": float(len(every))}
 
 
+def last_of_each(every: list[Moment]) -> list[Moment]:
+    """The last moment of each kind of work."""
+    return list({moment.name.partition("-")[0]: moment for moment in every}.values())
+
+
 def started(site: Site, moment: Moment) -> list[str]:
     """What a whole start of that disk misses."""
     state = site.machine.ssh("systemctl is-system-running --wait", site.key, check=False).strip()
     in_force = site.root("asterisk -C /var/lib/bentevi/asterisk/etc/asterisk.conf -rx 'pjsip show endpoints'")
     known = {one["protocol"] for one in site.calls()}
-    return [*([f"the system is {state}"] if state != "running" else []),
+    half = site.root(HALF).split()
+    errors = [one for one in json.loads(site.bentevi("doctor --json", check=False))["findings"] if one["level"] == "error"]
+    return [*([f"the system is {state}"] if state != "running" else []), *(f"half done: {name}" for name in half), *(f"doctor: {one}" for one in errors),
             *(f"extension {one} is not in force" for one in sorted(moment.extensions) if one not in in_force),
             *(f"call {one} is lost" for one in sorted(moment.calls - known))]  # fmt: skip

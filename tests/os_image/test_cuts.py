@@ -35,6 +35,11 @@ def test_what_is_lost_or_half_done_is_said(change: dict[str, object], said: str)
     assert said in cuts.lost(moment("2002"), frozen.Found(**(WHOLE | change)))  # type: ignore[arg-type]
 
 
+def test_the_last_moment_of_each_kind_is_started_whole() -> None:
+    every = [cuts.Moment(name, Path(name), frozenset(), frozenset(), "") for name in ("apply-0", "apply-1", "backup-0", "call-0", "call-1", "call-2")]
+    assert [moment.name for moment in cuts.last_of_each(every)] == ["apply-1", "backup-0", "call-2"]
+
+
 def test_what_a_start_from_a_frozen_disk_wrote_is_understood(tmp_path: Path) -> None:
     written = {"status.json": {"processes": [{"name": "web", "answers": True}, {"name": "live", "answers": False}]},
                "doctor.json": {"findings": [{"level": "error", "text": "no room"}, {"level": "warning", "text": "no clock"}]},

@@ -298,6 +298,15 @@ def test_the_log_is_read_without_times_and_without_what_is_only_load():
     assert complaints.lines(console) == ["config.c: bad"]  # of one that was only slow to start, what it was asked was taken for a fault
 
 
+def test_a_trial_that_is_only_slow_is_told_from_one_that_died(tmp_path, monkeypatch):
+    (tmp_path / "stdout.log").write_text("")
+    trial, nothing = shadow.Shadow(tmp_path, False), Known(frozenset(), frozenset(), frozenset(), {})
+    assert [one.code for one in shadow.verdict(trial, True, {}, nothing, [], 0.0).findings] == ["did_not_boot"]
+    monkeypatch.setattr(shadow.Shadow, "lives", lambda _self: True)
+    found = shadow.verdict(trial, True, {}, nothing, [], 0.0).findings
+    assert [one.code for one in found] == ["not_ready"] and str(shadow.BOOT_SECONDS) in found[0].text
+
+
 def test_complaints_are_read_when_all_of_them_are_written(tmp_path, monkeypatch):
     """Asterisk answers before the thread of its log has written: a trial judged by half a log would take a mistake, or learn half of the noise."""
     log = tmp_path / "log" / "messages.log"
