@@ -4,6 +4,8 @@ import base64
 import hashlib
 import os
 import signal
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -176,6 +178,26 @@ def trouble(why: BaseException) -> str:
         return LOCKED if code in _LOCKED else FULL if code in _FULL else OURS if code == "SQLITE_ERROR" else GONE
     state = getattr(cause, "sqlstate", None)
     return LOCKED if state in _LOCKED else FULL if state in _FULL else GONE
+
+
+PASSING = (LOCKED, GONE)        # what may be over by itself in a while
+PATIENCE_SECONDS = 300
+
+
+def patiently(work: Callable[[], None]) -> None:
+    """A short unit of work of a long job, tried again while the database is locked or away: hours of work are not given up for a moment of another's.
+
+    `work` begins and ends its own transaction, and may run twice. Raises what it raised once PATIENCE_SECONDS are over, and at once what waiting does not mend.
+    """
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return work()
+        except AWAY as why:
+            db.session.rollback()
+            if trouble(why) not in PASSING or time.monotonic() > ends_at:
+                raise
+            time.sleep(1)
 
 
 def now() -> datetime:

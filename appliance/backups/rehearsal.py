@@ -34,21 +34,22 @@ class Bad(Exception):
 
 
 def run(backup_id: int) -> bool:
-    """Rehearse the restore of this backup; whether it went well. May run twice and be killed. Raises Busy while another works."""
+    """Rehearse the restore of this backup; whether it went well. May run twice and be killed. Raises Busy while another works, Refused
+    when there is no place of backups, and one of db.AWAY when the exchange's own database does not answer for minutes: none of them says
+    anything of the backup, whose rehearsal is still to come."""
     with take.alone():
+        ground.read_only()
         backup = db.session.get(Backup, backup_id)
         if backup is None or backup.state != DONE:
             db.session.rollback()
             return False
-        snapshot, began = backup.snapshot, time.monotonic()
-        backup.rehearsal, backup.beat_at = RUNNING, ground.now()
-        db.session.commit()
+        snapshot, where, began = backup.snapshot, destination.of(policies.current()), time.monotonic()
+        db.session.rollback()
+        take.tell(backup_id, rehearsal=RUNNING)
         machine = settings.load()
         reason = ""
         folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir=_swept(machine.home / "backup")))
         try:
-            where = destination.of(policies.current())
-            db.session.rollback()
             _rehearse(backup_id, where, snapshot, folder)
         except (Bad, Refused, Busy) as why:
             reason = str(why)
@@ -72,13 +73,18 @@ def _swept(folder: Path) -> Path:
 
 def _ended(backup_id: int, reason: str, seconds: float) -> None:
     db.session.rollback()
-    take.beat(backup_id, rehearsal=BAD if reason else GOOD, rehearsal_reason=reason[:500], rehearsed_at=ground.now(), rehearsal_seconds=round(seconds))
     if reason:
         log.error("backups %s: the rehearsal failed: %s", backup_id, reason)
-        alarms.put("backup_rehearsal", reason=reason[:300])
-    else:
-        alarms.clear("backup_rehearsal")
-    db.session.commit()
+    take.tell(backup_id, rehearsal=BAD if reason else GOOD, rehearsal_reason=reason[:500], rehearsed_at=ground.now(), rehearsal_seconds=round(seconds))
+
+    def alarm() -> None:
+        if reason:
+            alarms.put("backup_rehearsal", reason=reason[:300])
+        else:
+            alarms.clear("backup_rehearsal")
+        db.session.commit()
+
+    ground.patiently(alarm)
 
 
 def _rehearse(backup_id: int, where: Destination, snapshot: str, folder: Path) -> None:

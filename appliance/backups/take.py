@@ -33,12 +33,13 @@ def run(backup_id: int, say: Say = lambda _step, _percent: None) -> bool:
     Every end is on the row. Raises Busy when another process is at it.
     """
     with alone():
+        ground.read_only()
         backup = db.session.get(Backup, backup_id)
-        if backup is None or backup.is_over:
-            db.session.rollback()
-            return backup is not None and backup.state == DONE
-        backup.state, backup.beat_at = RUNNING, ground.now()
-        db.session.commit()
+        is_over, is_complete = backup is None or backup.is_over, backup is not None and backup.state == DONE
+        db.session.rollback()
+        if is_over:
+            return is_complete
+        tell(backup_id, state=RUNNING)
         try:
             _make(backup_id, say)
         except (Refused, Busy) as why:
@@ -67,33 +68,50 @@ def alone() -> Iterator[None]:
 
 def _make(backup_id: int, say: Say) -> None:
     machine = settings.load()
+    ground.read_only()
     policy = policies.current()
     where, keep_count, kind = destination.of(policy), policy.keep_count, policy.kind
     revision = newest_number()
     db.session.rollback()
     store.prepare(where)
-    beat(backup_id, kind=kind, step=attempts.ROWS, progress=0)
+    tell(backup_id, kind=kind, step=attempts.ROWS, progress=0)
     said = content.stage(machine, backup_id, revision, _teller(backup_id, attempts.ROWS, say))
-    beat(backup_id, step=attempts.FILES, progress=0)
+    tell(backup_id, step=attempts.FILES, progress=0)
     saved = store.save(where, machine.home, [*said.folders, content.STAGE], content.LEFT_OUT, _teller(backup_id, attempts.FILES, say))
     content.clear(machine)
-    beat(backup_id, step=TIDYING, progress=0, snapshot=saved.snapshot)
+    tell(backup_id, step=TIDYING, progress=0, snapshot=saved.snapshot)
     say(TIDYING, 0)
     lacking = _tidied(where, keep_count)
     if saved.unread:
         lacking = " ".join((lacking, _("%(count)s files went while they were read.", count=len(saved.unread)))).strip()
-    db.session.execute(update(Backup).where(Backup.id == backup_id).values(
-        state=DONE, step="", progress=100, ended_at=ground.now(), beat_at=ground.now(), row_count=said.row_count, size_bytes=saved.size_bytes,
-        added_bytes=saved.added_bytes, reason=lacking[:500],
-    ))
-    alarms.clear("backup_failed")
-    alarms.clear("backup_old")
-    db.session.commit()
+
+    def complete() -> None:
+        alarms.clear("backup_failed")
+        alarms.clear("backup_old")
+        _set(backup_id, state=DONE, step="", progress=100, ended_at=ground.now(), row_count=said.row_count, size_bytes=saved.size_bytes,
+             added_bytes=saved.added_bytes, reason=lacking[:500])
+
+    ground.patiently(complete)
     log.info("backups %s: complete, %s rows, %s bytes, %s new", backup_id, said.row_count, saved.size_bytes, saved.added_bytes)
 
 
+def tell(backup_id: int, **values: object) -> None:
+    """What changed, onto the row, with a sign of life; waits while the database is locked."""
+    ground.patiently(lambda: _set(backup_id, **values))
+
+
 def beat(backup_id: int, **values: object) -> None:
-    """A sign of life, with what changed. Commits."""
+    """A sign of life. One the database does not take now is left out: the next one comes soon."""
+    try:
+        _set(backup_id, **values)
+    except ground.AWAY as why:
+        db.session.rollback()
+        if ground.trouble(why) not in ground.PASSING:
+            raise
+        log.info("backups %s: no sign of life now, the database is %s", backup_id, ground.trouble(why))
+
+
+def _set(backup_id: int, **values: object) -> None:
     db.session.execute(update(Backup).where(Backup.id == backup_id).values(beat_at=ground.now(), **values))
     db.session.commit()
 
@@ -118,16 +136,22 @@ def _tidied(where: Destination, keep_count: int) -> str:
         kept = [one.name for one in store.snapshots(where)]
     except (Refused, Busy) as why:
         return _("Old backups could not be removed: %(why)s", why=str(why))
-    gone = select(Backup.id).where(Backup.state == DONE, Backup.snapshot.not_in(kept))
-    db.session.execute(update(Backup).where(Backup.id.in_(gone)).values(state=FORGOTTEN))
-    db.session.commit()
+
+    def tidy() -> None:
+        gone = select(Backup.id).where(Backup.state == DONE, Backup.snapshot.not_in(kept))
+        db.session.execute(update(Backup).where(Backup.id.in_(gone)).values(state=FORGOTTEN))
+        db.session.commit()
+
+    ground.patiently(tidy)
     return ""
 
 
 def _failed(backup_id: int, reason: str) -> None:
     db.session.rollback()
     log.error("backups %s: failed: %s", backup_id, reason)
-    db.session.execute(update(Backup).where(Backup.id == backup_id).values(
-        state=FAILED, ended_at=ground.now(), beat_at=ground.now(), reason=reason[:500], step=""))
-    alarms.put("backup_failed", reason=reason[:300])
-    db.session.commit()
+
+    def failed() -> None:
+        alarms.put("backup_failed", reason=reason[:300])
+        _set(backup_id, state=FAILED, ended_at=ground.now(), reason=reason[:500], step="")
+
+    ground.patiently(failed)

@@ -1,18 +1,22 @@
 """The page of backups, its settings and API; the clock; the rehearsal and what it says on the start page; alarms."""
 
+import contextlib
 import shutil
 import subprocess
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from appliance import alarms, settings
 from appliance import db as ground
 from appliance.backup_policy import attempts
 from appliance.backup_policy.attempts import BAD, DONE, FAILED, GOOD, Backup
-from appliance.backups import take
+from appliance.backups import rehearsal, take
 from appliance.backups.destination import ASKPASS, Destination
 from appliance.db import db
 from appliance.errors import Busy
@@ -179,6 +183,77 @@ def test_the_rehearsal_restores_compares_and_tells_on_the_start_page(store, carl
     assert codes() == set()
     newest = attempts.newest()[0]
     assert newest.added_bytes < db.session.get(Backup, backup.id).added_bytes
+
+
+@contextlib.contextmanager
+def impatient():
+    """Who wants to write gives up waiting for the lock after a fifth of a second."""
+    say = "PRAGMA busy_timeout=200" if db.engine.dialect.name == "sqlite" else "SET lock_timeout='200ms'"
+
+    def checked_out(connection, _record, _proxy):
+        connection.execute(say)
+
+    db.session.rollback()
+    event.listen(db.engine, "checkout", checked_out)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "checkout", checked_out)
+        db.session.rollback()
+        db.engine.dispose()
+
+
+@contextlib.contextmanager
+def writer(seconds=3600.0):
+    """Somebody else who writes so long, or until the end of this block."""
+    locked, over = threading.Event(), threading.Event()
+
+    def write(engine):
+        with engine.connect() as connection:
+            connection.begin()
+            locked.set()
+            over.wait(seconds)
+            connection.rollback()
+
+    thread = threading.Thread(target=write, args=[db.engine])
+    thread.start()
+    try:
+        assert locked.wait(20)
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.database
+def test_a_database_that_is_locked_for_a_while_spoils_neither_a_backup_nor_its_rehearsal(store, monkeypatch):
+    """SYS-20: hours of carrying are not given up because another writes for a moment; a rehearsal that cannot be noted says nothing of the backup."""
+    number = attempts.new("").id
+    db.session.commit()
+    with contextlib.ExitStack() as writers, impatient():
+        assert take.run(number, lambda step, _percent: step == attempts.TIDYING and writers.enter_context(writer(1.5)))
+        writers.close()
+        with writer(1.5):
+            assert rehearsal.run(number)
+        assert db.session.get(Backup, number).rehearsal == GOOD
+        monkeypatch.setattr(ground, "PATIENCE_SECONDS", 1)
+        db.session.rollback()
+        with writer(), pytest.raises(OperationalError):
+            rehearsal.run(number)
+    assert db.session.get(Backup, number).rehearsal == GOOD and codes() == set()
+
+
+@pytest.mark.database
+def test_a_sign_of_life_is_left_out_while_the_database_is_locked(store):
+    number = attempts.new("").id
+    db.session.commit()
+    with impatient():
+        with writer():
+            take.beat(number, progress=50)
+        assert db.session.get(Backup, number).progress == 0
+        db.session.rollback()
+        take.beat(number, progress=50)
+    assert db.session.get(Backup, number).progress == 50
 
 
 def test_the_askpass_program_says_the_password_of_its_environment():
