@@ -81,14 +81,25 @@ def test_who_has_no_right_is_refused_by_the_server_everywhere(app, client):
     assert asked > 300
 
 
+def is_limited(view):
+    """Whether it may be asked so often only: one of the functions around it is the limiter's."""
+    return view is not None and (hasattr(view, "__wrapper-limiter-instance") or is_limited(getattr(view, "__wrapped__", None)))
+
+
 def test_the_description_of_the_api_holds_every_address_and_asks_for_a_token(app, carla):
     """What is not described is tried by nobody."""
     described = carla.get("/api/v1/openapi.json").json
     known = {(re.sub(r"\{[^}]*\}", "{}", path), method.upper()) for path, methods in described["paths"].items() for method in methods}
+    limited = 0
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/") and rule.endpoint != "openapi":
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 assert (re.sub(r"<[^>]*>", "{}", rule.rule), method) in known, (method, rule.rule)
+                if is_limited(app.view_functions[rule.endpoint]):
+                    operation = described["paths"][re.sub(r"<(?:int:)?([^>]*)>", r"{\1}", rule.rule)][method.lower()]
+                    assert "429" in operation["responses"], (method, rule.rule)
+                    limited += 1
+    assert limited >= 4
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer" and described["security"] == [{"token": []}]
     upload = described["paths"]["/api/v1/extensions/imports"]["post"]["requestBody"]["content"]
     assert list(upload) == ["multipart/form-data"]

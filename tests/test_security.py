@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -135,6 +136,19 @@ def test_too_many_logins_from_one_address_are_refused(client):
     token_ = client.csrf("/login")
     codes = [client.post("/login", data={"csrf_token": token_, "login": "", "password": ""}).status_code for _time in range(31)]
     assert codes == [422] * 30 + [429]
+    refused = client.post("/login", data={"csrf_token": token_, "login": "", "password": ""})
+    assert "Tentativas demais. Espere um minuto." in text_of(refused)
+
+
+def test_who_asked_too_often_in_an_hour_is_told_how_many_minutes_to_wait(client, monkeypatch):
+    """A minute would be untrue where the limit is one of an hour."""
+    now = time.time()
+    for minute in range(7):
+        monkeypatch.setattr(time, "time", lambda minute=minute: now + minute * 61)
+        token_ = client.csrf("/login")
+        answers = [client.post("/recovery", data={"csrf_token": token_, "login": "nobody"}) for _time in range(5)]
+    assert {one.status_code for one in answers} == {429}
+    assert re.search(r"Espere 5\d minutos\.", text_of(answers[-1]))
 
 
 def test_an_inactive_person_cannot_log_in_and_an_open_session_ends_at_once(client):

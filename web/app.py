@@ -64,7 +64,7 @@ from web.desk_phones import files as phone_files
 from web.desk_phones import routes as desk_phones
 from web.imports import api as imports_api
 from web.imports import routes as imports
-from web.limits import limiter
+from web.limits import limiter, too_many
 from web.missed_calls import routes as missed_calls
 from web.moh_classes import routes as moh_classes
 from web.out_of_hours import api as out_of_hours_api
@@ -241,6 +241,8 @@ def _errors(app: Flask) -> None:
     def told(why: HTTPException) -> ResponseReturnValue:
         if isinstance(why.response, Response):
             return why.response  # it brings its own answer, for a device that reads no pages
+        if why.code == 429:
+            return _error(429, too_many())
         return _error(why.code or 500, _WORDS.get(why.code or 500, why.description or ""))
 
     def busy(why: Busy) -> ResponseReturnValue:
@@ -268,7 +270,6 @@ _WORDS = {
     403: N_("You may not open this. Ask an administrator for the menu."),
     404: N_("There is nothing here. It may have been deleted."),
     413: N_("The file is too large."),
-    429: N_("Too many tries. Wait a minute."),
 }
 
 

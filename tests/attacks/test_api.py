@@ -30,6 +30,7 @@ def test_the_api_keeps_what_it_says_whatever_is_sent(target, tools, tmp_path, lo
         "--hypothesis-max-examples", str(EXAMPLES), "--hypothesis-deadline", "none", "--hypothesis-phases", "explicit,generate",
         "--hypothesis-suppress-health-check", "all", "--hypothesis-database", "none", "--request-timeout", "30000", "--no-color",
     ], cwd=tmp_path, text=True, errors="replace", capture_output=True, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stdout[-20_000:]
+    said = "\n".join(line for line in done.stdout.splitlines() if "Most of the responses" not in line)  # Bruno is refused nearly everywhere
+    assert done.returncode == 0, said[-20_000:]
     assert not target.own_mistakes()
     assert len(described["paths"]) > 100 and " passed" in done.stdout

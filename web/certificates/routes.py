@@ -105,7 +105,7 @@ def certificate_in_force() -> ResponseReturnValue:
 @pages.put("/api/v1/certificate/files")
 @limiter.limit("20 per minute")
 @needs("certificate")
-@spec.validate(json=Given, resp=Answers(HTTP_200=InForce, HTTP_422=Problem, **WRONG), tags=["certificate"], skip_validation=True)
+@spec.validate(json=Given, resp=Answers(HTTP_200=InForce, HTTP_422=Problem, HTTP_429=Problem, **WRONG), tags=["certificate"], skip_validation=True)
 def certificate_files() -> ResponseReturnValue:
     """{"pem": certificate, chain and key, "password": of the key}: in force at once."""
     _may_write()
@@ -122,7 +122,7 @@ def certificate_files() -> ResponseReturnValue:
 @pages.post("/api/v1/certificate/renew")
 @limiter.limit("10 per minute")
 @needs("certificate")
-@spec.validate(resp=Answers(HTTP_202=AskedFor, **WRONG), tags=["certificate"], skip_validation=True)
+@spec.validate(resp=Answers(HTTP_202=AskedFor, HTTP_429=Problem, **WRONG), tags=["certificate"], skip_validation=True)
 def certificate_renew() -> ResponseReturnValue:
     """Make or fetch it now; the answer of “in_force” tells how it went."""
     _may_write()
