@@ -39,6 +39,17 @@ class Commands(click.Group):
         except Busy as why:
             click.echo(f"bentevi: {why}", err=True)
             sys.exit(1)
+        except Exception as why:
+            if not (text := _of_database(why)):
+                raise
+            click.echo(f"bentevi: {text}", err=True)
+            sys.exit(1)
+
+
+def _of_database(why: Exception) -> str:
+    """What ails the database, if that is it; it cannot be where nothing of it was loaded."""
+    ground = sys.modules.get("appliance.db")
+    return ground.WORDS.get(ground.trouble(why), "") if ground and isinstance(why, ground.AWAY) else ""
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -147,19 +158,27 @@ def first_start_() -> None:
 
 
 @contextmanager
-def rows() -> Iterator[None]:
-    """The application inside its context, for commands that touch rows; they sign as the person at the machine."""
+def rows(even_ailing: bool = False) -> Iterator[None]:
+    """The application inside its context, for commands that touch rows; they sign as the person at the machine. `even_ailing`: also
+    when the database cannot be read, for those who are to say so."""
     from sqlalchemy import inspect
 
     from appliance import changes  # rows and rules take half a second to load; most commands need none
     from appliance.app import bare_app
-    from appliance.db import db
+    from appliance.db import AWAY, db, trouble
 
     if not home().home.exists():
         raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
     finish_restore()
     with bare_app().app_context():
-        if not inspect(db.engine).has_table("company"):
+        try:
+            with db.engine.execution_options(read_only=True).connect() as connection:
+                is_filled = inspect(connection).has_table("company")
+        except AWAY as why:
+            if not (even_ailing and trouble(why)):
+                raise
+            is_filled = True
+        if not is_filled:
             raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, DateTime, Engine, Integer, MetaData, Text, event, make_url
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection, Dialect, ExceptionContext
 from sqlalchemy.exc import InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -47,9 +47,10 @@ db = SQLAlchemy(model_class=Base)
 
 # What a unit of work raises when the database is locked, full or away (see `trouble`). After it a rollback, and another try is worth while.
 AWAY = (OperationalError, InterfaceError, PendingRollbackError)
-LOCKED, FULL, GONE, OURS = "locked", "full", "gone", ""
+LOCKED, FULL, GONE, DAMAGED, OURS = "locked", "full", "gone", "damaged", ""
 _LOCKED = {"SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001", "25P03"}  # SQLSTATEs: postgresql.org/docs, errcodes-appendix
 _FULL = {"SQLITE_FULL", "53100"}
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002"}
 
 LOCK_SECONDS = 15               # so long one who writes waits for another; storing thousands of rows takes some
 WRITERS = 0x62656E74            # the advisory lock of PostgreSQL that whoever writes holds until the commit
@@ -89,6 +90,12 @@ def N_(text: str) -> str:
     return text
 
 
+WORDS = {  # what a person is told
+    LOCKED: N_("Something else is being stored just now and takes long. Nothing of this was stored; calls go on. Try again in a moment."),
+    FULL: N_("The disk of the database is full: nothing can be stored until there is room. Calls go on."),
+    GONE: N_("The database does not answer. Nothing was stored; calls go on. Try again in a moment, and tell support when it stays like this."),
+    DAMAGED: N_("The database is damaged and cannot be read. Nothing was stored; calls go on. Tell support: the last backup can be restored."),
+}
 MOVED = N_("The database of this exchange was just moved. Nothing of this was stored; calls go on. Try again in a moment.")
 
 
@@ -170,14 +177,23 @@ def read_only() -> None:
 
 
 def trouble(why: BaseException) -> str:
-    """What ails the database: LOCKED, FULL or GONE; OURS when the statement itself was wrong, which SQLite tells with the same class."""
+    """What ails the database: LOCKED, FULL, DAMAGED or GONE; OURS when the statement itself was wrong, which SQLite tells with the same class."""
     cause = getattr(why, "orig", None)
     name = getattr(cause, "sqlite_errorname", None)
     if name:
         code = "_".join(name.split("_")[:2])  # SQLITE_BUSY_SNAPSHOT is one way of SQLITE_BUSY
-        return LOCKED if code in _LOCKED else FULL if code in _FULL else OURS if code == "SQLITE_ERROR" else GONE
+        return LOCKED if code in _LOCKED else FULL if code in _FULL else DAMAGED if code in _DAMAGED else OURS if code == "SQLITE_ERROR" else GONE
     state = getattr(cause, "sqlstate", None)
-    return LOCKED if state in _LOCKED else FULL if state in _FULL else GONE
+    return LOCKED if state in _LOCKED else FULL if state in _FULL else DAMAGED if state in _DAMAGED else GONE
+
+
+@event.listens_for(Engine, "handle_error")
+def _damaged_is_away(context: ExceptionContext) -> OperationalError | None:
+    """Databases tell of a damaged file by other classes; whoever is ready for one of AWAY is ready for this one."""
+    found, cause = context.sqlalchemy_exception, context.original_exception
+    if found is None or isinstance(found, OperationalError) or trouble(found) != DAMAGED:
+        return None
+    return OperationalError(context.statement, None, cause, hide_parameters=True)
 
 
 PASSING = (LOCKED, GONE)        # what may be over by itself in a while

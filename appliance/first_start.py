@@ -13,21 +13,51 @@ from appliance.extension_classes import model as classes
 from appliance.resource import Resource
 from appliance.resources import RESOURCES
 from appliance.revisions.model import newest_number
+from appliance.settings import Settings
+from appliance.telephony import store
 from appliance.users import model as users
 from appliance.users import password
 
 
+UNPREPARED = "unprepared"  # in the folder run: the rows could not be read at the start, and wait to be brought in order
+
+
 def prepare() -> None:
-    """Bring the home to where its processes can start. Safe at every start; must run inside the application."""
+    """Bring the home to where its processes can start. Safe at every start; must run inside the application.
+
+    When its database is away, full or damaged, telephony starts all the same, on the files of the revision in force; `prepare_late` does the
+    rest. Raises what the database said when there is no such revision, or when another only holds its lock.
+    """
     os.umask(0o077)
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     own_certificate.ensure(machine.secrets, machine.bind)
     own_certificate.acme_folder(machine.home).mkdir(parents=True, exist_ok=True)
-    move.finish(machine)
     prompts.install(machine)
     tune.install(machine)
+    try:
+        _prepare_rows(machine)
+    except ground.AWAY as why:
+        kind, number = ground.trouble(why), store.in_force(machine)
+        if kind in (ground.OURS, ground.LOCKED) or number == 0:
+            raise
+        db.session.rollback()
+        (machine.run / UNPREPARED).touch()
+        print(f"{ground.WORDS[kind]}\ntelephony starts on revision {number}, which was in force; `bentevi doctor` says what to do", flush=True)
+    else:
+        (machine.run / UNPREPARED).unlink(missing_ok=True)
+
+
+def prepare_late() -> None:
+    """What the start could not do without rows, as soon as there are some. May run at any time."""
+    if (settings.load().run / UNPREPARED).exists():
+        prepare()
+
+
+def _prepare_rows(machine: Settings) -> None:
+    """Tables of this version, the rows every home has, and the configuration in force as they say."""
+    move.finish(machine)
     schema.upgrade()
     changes.actor.set(changes.Actor(name="bentevi"))
     for resource in RESOURCES:

@@ -220,9 +220,12 @@ def _status(connection: http.client.HTTPConnection) -> int:
         connection.close()
 
 
+WELL, WAITING = 200, 503  # what the pages say of themselves: all is well; or they are, and the database or Redis is not
+
+
 def web_answers(settings: Settings, pid: int) -> bool:
-    """The application says that it is well."""
-    return _status(_UnixConnection(settings.run / "web.sock", timeout=2)) == 200
+    """The application answers. Starting it again would not bring a database back that is away."""
+    return _status(_UnixConnection(settings.run / "web.sock", timeout=2)) in (WELL, WAITING)
 
 
 def events_answers(settings: Settings, pid: int) -> bool:
@@ -232,7 +235,7 @@ def events_answers(settings: Settings, pid: int) -> bool:
 
 def live_answers(settings: Settings, pid: int) -> bool:
     """Streams can be opened."""
-    return _status(_UnixConnection(settings.run / "live.sock", timeout=2)) == 200
+    return _status(_UnixConnection(settings.run / "live.sock", timeout=2)) == WELL
 
 
 def worker_answers(settings: Settings, pid: int) -> bool:
@@ -286,7 +289,7 @@ def nginx_answers(settings: Settings, pid: int) -> bool:
     any_certificate.check_hostname, any_certificate.verify_mode = False, ssl.CERT_NONE
     encrypted = http.client.HTTPSConnection(host, settings.https_port, timeout=2, context=any_certificate)
     plain = http.client.HTTPConnection(host, settings.http_port, timeout=2)
-    return _status(plain) in (200, 301) and _status(encrypted) == 200
+    return _status(plain) in (WELL, WAITING, 301) and _status(encrypted) in (WELL, WAITING)
 
 
 def reachable(bind: str) -> str:

@@ -186,13 +186,17 @@ def main() -> None:
         shadow.clear(machine)
         warm.withdraw(machine)
         (machine.run / STATE).write_text(json.dumps({"pid": os.getpid()}))
+        said = ""
         try:
             while True:
                 try:
                     keeper.turn()
+                    said = ""
                 except (Busy, OperationalError) as why:  # Asterisk or the database is away or occupied
                     db.session.rollback()
-                    log.info("not now: %s", why)
+                    if said != str(why):  # once, not four times a second for as long as it lasts
+                        log.info("not now: %s", why)
+                    said = str(why)
                     keeper.let_go()
                 time.sleep(keeper.pause())
         finally:

@@ -14,6 +14,7 @@ class Timed:
 
 
 EACH_MINUTE = [  # short ones, in this order, by jobs/minute.py
+    "jobs.upkeep.prepare_late",
     "jobs.recordings.guard",
     "jobs.addresses.put",  # bans end
     "jobs.follow_me.put_all",

@@ -2,10 +2,15 @@
 
 import shutil
 
-from appliance import alarms, ports, settings
+from appliance import alarms, first_start, ports, settings
 from appliance.db import db
 
 NEARLY_FULL = 90  # per cent
+
+
+def prepare_late(_: int = 0) -> None:
+    """Rows that could not be brought in order at the start of the home. May run at any time."""
+    first_start.prepare_late()
 
 
 def look_at_ports(_: int = 0) -> None:

@@ -274,9 +274,9 @@ _WORDS = {
 
 
 def _error(status: int, text: str) -> ResponseReturnValue:
-    if request.path.startswith("/api/"):
-        return jsonify(error=_(text), fields={}), status
     try:
+        if request.path.startswith("/api/"):
+            return jsonify(error=_(text), fields={}), status
         return render_template("error.html", status=status, text=_(text)), status
     except db.AWAY as why:  # the error was met while rows could still be read
-        return unavailable.answer(unavailable.WORDS[db.trouble(why) or db.GONE])
+        return unavailable.answer(db.WORDS[db.trouble(why) or db.GONE])

@@ -17,18 +17,6 @@ from web import htmx
 log = logging.getLogger("bentevi.web")
 
 
-def N_(text: str) -> str:
-    """Marks a text for the catalogue."""
-    return text
-
-
-WORDS = {
-    ground.LOCKED: N_("Something else is being stored just now and takes long. Nothing of this was stored; calls go on. Try again in a moment."),
-    ground.FULL: N_("The disk of the database is full: nothing can be stored until there is room. Calls go on."),
-    ground.GONE: N_("The database does not answer. Nothing was stored; calls go on. Try again in a moment, and tell support when it stays like this."),
-}
-
-
 def connect(app: Flask, ours: object) -> None:
     """Answer 503 with words instead of an error of ours. `ours` answers what was our mistake after all."""
     def away(why: Exception) -> ResponseReturnValue:
@@ -36,7 +24,7 @@ def connect(app: Flask, ours: object) -> None:
         if not kind:
             return ours(why)  # type: ignore[operator,no-any-return]
         log.error("the database is %s at %s: %s", kind, told_path(), str(getattr(why, "orig", why)).strip())
-        return answer(WORDS[kind])
+        return answer(ground.WORDS[kind])
 
     for kind in ground.AWAY:
         app.register_error_handler(kind, away)

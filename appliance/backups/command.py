@@ -158,13 +158,19 @@ def _where(rows: Any, kind: str | None, address: str, username: str) -> Any:
     """The store: as the words say, else as the settings of the home say."""
     from appliance.backup_policy import model as policies
     from appliance.backups import destination
-    from appliance.db import db
+    from appliance.db import AWAY, db, read_only, trouble
 
     if kind is None:
-        with rows():
-            found = destination.of(policies.current())
-            db.session.rollback()
-            return found
+        try:
+            with rows():
+                read_only()
+                found = destination.of(policies.current())
+                db.session.rollback()
+                return found
+        except AWAY as why:
+            if not trouble(why):
+                raise
+            raise Refused("the database cannot be read, and so not where its backups lie: say it by --from and --address, with the password of the backups") from why
     if not address:
         raise Refused("say where the backups lie: --address")
     return destination.Destination(kind, address, _password(ENCRYPTION, "Password of the backups: "), username,

@@ -5,6 +5,7 @@ on every step can be done again: the restore itself, the next `bentevi up` or th
 row. What the home was before lies in `before-restore-…`, whole, with its rows, key and recordings.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -12,7 +13,6 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -253,9 +253,9 @@ def _arrange(files: Path, url: URL, machine: Settings) -> None:
 
 
 def _close(machine: Settings) -> None:
-    """Nothing of the old SQLite file stays in its journal, so that the file alone is all of it."""
+    """Nothing of the old SQLite file stays in its journal, so that the file alone is all of it. One that is damaged is put aside as it is."""
     if machine.sqlite_file.exists():
-        with closing(sqlite3.connect(machine.sqlite_file)) as connection:
+        with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(machine.sqlite_file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -1,6 +1,7 @@
 """The bundle for support: versions, state, findings, settings, configuration and logs as one file, without secrets and personal data (SYS-19)."""
 
 import io
+import itertools
 import json
 import platform
 import subprocess
@@ -32,6 +33,10 @@ What was taken out: passwords, keys and tokens (<secret>), names and whatever pe
 long numbers (<number-…>), e-mail addresses (<email-…>) and public addresses of the network (<address-…>). One value has one mask within this
 file and another one in the next. Look into it before you send it.
 """
+WITHOUT_ROWS = """
+The database could not be read when this was made; doctor.json says why. Names are known from it alone: so the configuration and the logs, which
+may hold some, were left out.
+"""
 
 
 def name() -> str:
@@ -57,18 +62,29 @@ def listed(journal: str = "") -> list[tuple[str, int]]:
 
 def _masked(journal: str) -> Iterator[tuple[str, bytes]]:
     machine = settings.load()
-    mask = masking.of_home(machine)
-    for path, text in _parts(machine, journal):
-        yield path, (text if path == "READ-ME.txt" else mask.text(text)).encode()
+    try:
+        ground.read_only()
+        mask, has_rows = masking.of_home(machine), True
+    except ground.AWAY as why:
+        if not ground.trouble(why):
+            raise
+        db.session.rollback()
+        mask, has_rows = masking.without_rows(machine), False
+    yield "READ-ME.txt", (READ_ME if has_rows else READ_ME + WITHOUT_ROWS).encode()
+    for path, text in itertools.chain(_of_the_machine(machine), _of_rows(machine, journal) if has_rows else ()):
+        yield path, mask.text(text).encode()
 
 
-def _parts(machine: Settings, journal: str) -> Iterator[tuple[str, str]]:
-    yield "READ-ME.txt", READ_ME
+def _of_the_machine(machine: Settings) -> Iterator[tuple[str, str]]:
     yield "versions.json", _json(_versions())
-    yield "modules.json", _json(about.facts_of()["modules"])
     yield "status.json", _json(front_door.status(machine))
     yield "doctor.json", _json([asdict(one) for one in doctor.examine(machine)])
     yield "machine.json", _json(_machine(machine))
+
+
+def _of_rows(machine: Settings, journal: str) -> Iterator[tuple[str, str]]:
+    """What rows tell, and what may name people: only who knows the rows can take the names out."""
+    yield "modules.json", _json(about.facts_of()["modules"])
     yield "database.json", _json(facts.facts() | {"rows": _rows()})
     hidden = applying.hidden_files()
     for path, text in sorted(store.files_of(machine, newest_number()).items()):

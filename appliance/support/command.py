@@ -19,11 +19,9 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     def doctor_(as_json: bool) -> None:
         """Look at the machine; each finding ends in what to do. Ends with 1 when something is badly wrong."""
         from appliance import settings  # rows and rules take half a second to load; most commands need none
-        from appliance.db import read_only
         from appliance.support import doctor
 
-        with rows():
-            read_only()
+        with rows(even_ailing=True):
             found = doctor.examine(settings.load())
             tell({"findings": [asdict(one) for one in found]}, as_json,
                  lambda: [line for one in found for line in (f"{one.level:<8} {one.text}", f"{'':<8} → {one.todo}")] or ["nothing found"])
@@ -35,12 +33,10 @@ def add_to(group: click.Group, rows: Any, tell: Any) -> None:
     @click.option("--journal", is_flag=True, hidden=True, help="The standard input is systemd's journal of our units (the appliance's command adds it).")
     def bundle_(output: Path | None, dry_run: bool, journal: bool) -> None:
         """Write a bundle for support, without secrets, names and telephone numbers."""
-        from appliance.db import read_only
         from appliance.support import bundle
 
         said = sys.stdin.buffer.read().decode(errors="replace") if journal else ""
-        with rows():
-            read_only()
+        with rows(even_ailing=True):
             if dry_run:
                 click.echo("\n".join(f"{size:>10}  {path}" for path, size in bundle.listed(said)))
                 return

@@ -32,8 +32,18 @@ class Finding:
 
 
 def examine(machine: Settings) -> list[Finding]:
-    """Every finding, the bad ones first; an empty list is good news. Inside an application on the home's database."""
-    found = [finding for check in CHECKS for finding in check(machine)]
+    """Every finding, the bad ones first; an empty list is good news. Inside an application on the home's database, which may ail: then that is a
+    finding, and what can be looked at without rows is looked at all the same."""
+    found = [finding for check in OF_THE_MACHINE for finding in check(machine)]
+    try:
+        ground.read_only()
+        found += [finding for check in OF_ROWS for finding in check(machine)]
+    except ground.AWAY as why:
+        kind = ground.trouble(why)
+        if not kind:
+            raise
+        db.session.rollback()
+        found.insert(0, Finding(ERROR, "database", ground.WORDS[kind], TODO[kind]))
     return sorted(found, key=lambda one: one.level)
 
 
@@ -149,6 +159,11 @@ def _backups(machine: Settings) -> Iterator[Finding]:
         yield Finding(ERROR, "backups", f"the last rehearsal failed: {rehearsed.rehearsal_reason}", "Make a new backup and rehearse it: bentevi backup, bentevi backup rehearse")
 
 
-CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
-    _processes, _tables, _disk, _files, _sip_port, _jobs, _backups, _applies, _clock, _certificate, _first_password, _alarms,
-]
+OF_THE_MACHINE: list[Callable[[Settings], Iterator[Finding]]] = [_processes, _disk, _files, _sip_port, _clock, _certificate, _first_password]
+OF_ROWS: list[Callable[[Settings], Iterator[Finding]]] = [_tables, _jobs, _backups, _applies, _alarms]
+TODO = {  # what ails the database → what to do
+    ground.LOCKED: "Look again in a minute; if it stays so: bentevi logs, and start the exchange again.",
+    ground.FULL: "Make room on its disk: remove folders before-restore-… and old files; then look again.",
+    ground.GONE: "Look whether its disk and, with PostgreSQL, its server are there: bentevi logs web says what they answer.",
+    ground.DAMAGED: "Restore the last backup: bentevi restore --from disk --address FOLDER (or usb, sftp, s3); what is here now is kept beside it.",
+}

@@ -119,16 +119,30 @@ class Mask:
 
 def of_home(machine: Settings) -> Mask:
     """The mask that knows what this home holds."""
-    used = {*ports.listening(machine), *ports.in_force(machine), machine.http_port, machine.https_port, machine.ami_port, machine.agi_port, machine.ws_port}
-    return Mask(_secrets(machine), _names(), db.session.scalars(select(Number.number)), map(str, used))
+    return Mask([*_sealed(), *_secrets(machine)], _names(), db.session.scalars(select(Number.number)), _used_ports(machine))
 
 
-def _secrets(machine: Settings) -> Iterator[str]:
-    """Every sealed value in clear, every line of the folder of secrets, and the password of the database."""
+def without_rows(machine: Settings) -> Mask:
+    """The mask that knows the files of this home alone: names and short numbers would get past it."""
+    return Mask(_secrets(machine), [], [], _used_ports(machine))
+
+
+def _used_ports(machine: Settings) -> set[str]:
+    """Numbers that are nobody's telephone."""
+    own = (machine.http_port, machine.https_port, machine.ami_port, machine.agi_port, machine.ws_port)
+    return {str(port) for port in (*ports.listening(machine), *ports.in_force(machine), *own)}
+
+
+def _sealed() -> Iterator[str]:
+    """Every sealed value in clear."""
     for resource in resources.TABLE.values():
         for spec in resource.fields.values():
             if spec.kind.secret:
                 yield from (str(value) for value in db.session.scalars(select(getattr(resource.model, spec.attr))) if value)
+
+
+def _secrets(machine: Settings) -> Iterator[str]:
+    """Every line of the folder of secrets, and the password of the database."""
     for file in sorted(path for path in machine.secrets.rglob("*") if path.is_file()):
         yield from (line for line in file.read_text(errors="replace").splitlines() if len(line) > SHORTEST_SECRET and "-----" not in line)
     if "@" in machine.database_url:

@@ -100,6 +100,7 @@ def test_a_full_disk_is_told_and_nothing_is_stored(app, carla):
 @pytest.mark.parametrize(("name", "state", "kind"), [
     ("SQLITE_BUSY", None, ground.LOCKED), ("SQLITE_BUSY_SNAPSHOT", None, ground.LOCKED), ("SQLITE_FULL", None, ground.FULL),
     ("SQLITE_IOERR_WRITE", None, ground.GONE), ("SQLITE_CANTOPEN", None, ground.GONE), ("SQLITE_ERROR", None, ground.OURS),
+    ("SQLITE_CORRUPT_INDEX", None, ground.DAMAGED), ("SQLITE_NOTADB", None, ground.DAMAGED), (None, "XX001", ground.DAMAGED),
     (None, "55P03", ground.LOCKED), (None, "40P01", ground.LOCKED), (None, "53100", ground.FULL), (None, "57P01", ground.GONE), (None, None, ground.GONE),
 ])
 def test_what_ails_the_database_is_known_by_its_own_code(name, state, kind):
