@@ -1,8 +1,9 @@
 """What a home needs before its processes start: tables, keys, the single rows, the first login, the first revision."""
 
+import contextlib
 import os
 
-from appliance import applying, changes, own_certificate, prompts, schema, settings, tune, version
+from appliance import applying, changes, own_certificate, prompts, reserve, schema, settings, tune, version
 from appliance import db as ground
 from appliance.addresses import force
 from appliance.backups import restore
@@ -32,6 +33,8 @@ def prepare() -> None:
     machine = settings.load()
     for folder in (machine.home, machine.run, machine.log, machine.secrets, machine.revisions, machine.asterisk):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if reserve.give_up(machine):
+        print("the disk is full: the room kept for this start was handed back; free some, `bentevi doctor` says how", flush=True)
     own_certificate.ensure(machine.secrets, machine.bind)
     own_certificate.acme_folder(machine.home).mkdir(parents=True, exist_ok=True)
     prompts.install(machine)
@@ -43,10 +46,12 @@ def prepare() -> None:
         if kind in (ground.OURS, ground.LOCKED) or number == 0:
             raise
         db.session.rollback()
-        (machine.run / UNPREPARED).touch()
+        with contextlib.suppress(OSError):  # a full disk may refuse even that; the next start looks anyway
+            (machine.run / UNPREPARED).touch()
         print(f"{ground.WORDS[kind]}\ntelephony starts on revision {number}, which was in force; `bentevi doctor` says what to do", flush=True)
     else:
         (machine.run / UNPREPARED).unlink(missing_ok=True)
+        reserve.keep(machine)
 
 
 def prepare_late() -> None:

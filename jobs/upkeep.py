@@ -2,7 +2,7 @@
 
 import shutil
 
-from appliance import alarms, first_start, ports, settings
+from appliance import alarms, first_start, ports, reserve, settings
 from appliance.db import db
 
 NEARLY_FULL = 90  # per cent
@@ -24,11 +24,13 @@ def look_at_ports(_: int = 0) -> None:
 
 
 def look_at_disk(_: int = 0, percent: int | None = None) -> None:
-    """An alarm while the disk of the home is nine tenths full. May run at any time. `percent` None asks the disk."""
+    """An alarm while the disk of the home is nine tenths full; with plenty of room, some is kept for a start with a full one. May run at any
+    time. `percent` None asks the disk."""
     usage = shutil.disk_usage(settings.load().home)
     used = percent if percent is not None else round(100 * (usage.total - usage.free) / usage.total)
     if used >= NEARLY_FULL:
         alarms.put("disk_full", percent=used, free=f"{usage.free / 10**9:.1f}")
     else:
         alarms.clear("disk_full")
+        reserve.keep(settings.load())
     db.session.commit()

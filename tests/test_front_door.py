@@ -10,10 +10,11 @@ import subprocess
 import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from appliance import supervisor
+from appliance import reserve, supervisor
 from appliance.processes import PROCESSES
 from appliance.settings import CHECKOUT, Settings, load
 
@@ -181,6 +182,46 @@ def test_two_homes_run_side_by_side_and_a_killed_supervisor_leaves_nothing(home,
     assert until(lambda: second_home.processes() == [], 15), second_home.processes()
     assert second_home.bentevi("status").returncode == 1
     assert home.bentevi("status").returncode == 0
+
+
+ON_A_FULL_DISK = """
+mount -t tmpfs -o size=400m tmpfs "$BENTEVI_HOME" && "$0" up && "$0" down && test -s "$BENTEVI_HOME/reserve" || exit 70
+test -z "$1" || rm "$BENTEVI_HOME/reserve"
+cat /dev/zero >"$BENTEVI_HOME/filler"
+"$0" up && "$0" status
+result=$?
+"$0" down
+exit $result
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_machine_whose_disk_is_full_starts_by_the_room_kept_for_that(second_home, is_taken):
+    """SYS-23: whatever filled it; without that room not even the supervisor could note who it is."""
+    second_home.folder.mkdir(mode=0o700)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BENTEVI_")}
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", ON_A_FULL_DISK, CHECKOUT / "bentevi", "taken" if is_taken else ""], env=inherited | second_home.variables,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # fmt: skip
+    assert (done.returncode == 0) != is_taken and done.returncode != 70, done.stdout + done.stderr
+    assert is_taken or "the disk is full: the room kept for this start was handed back" in done.stdout
+
+
+def test_room_is_kept_only_where_there_is_plenty_and_handed_back_only_when_the_disk_is_full(tmp_path, monkeypatch):
+    usage = {"total": 10**9, "used": 0, "free": 10**8}
+    monkeypatch.setattr(reserve.shutil, "disk_usage", lambda folder: SimpleNamespace(**usage))
+    machine = load({"BENTEVI_HOME": str(tmp_path)})
+    file = tmp_path / "reserve"
+    usage["free"] = 60_000_000
+    reserve.keep(machine)
+    assert not file.exists(), "it would take what is left"
+    usage["free"] = 200_000_000
+    reserve.keep(machine)
+    assert file.stat().st_size == 50_000_000 and file.stat().st_blocks * 512 >= 50_000_000, "room that is only promised would be gone when it is needed"
+    assert not reserve.give_up(machine) and file.exists()
+    usage["free"] = 1_000_000
+    assert reserve.give_up(machine) and not file.exists() and not reserve.give_up(machine)
 
 
 def test_down_leaves_nothing_and_up_starts_again(second_home):
