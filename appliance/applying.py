@@ -208,8 +208,10 @@ def build(number: int, attempt: Attempt | None = None, steps: "_Steps | None" = 
         steps.begin("render")
     ground.read_only()
     in_force = store.folder(settings.load(), newest_number())
-    may_splice = _made_by(in_force) == program_digest()
-    previous = store.files_of(settings.load(), newest_number()) if may_splice else None
+    previous: dict[str, str] | None = None  # to take over what no change touched
+    if _made_by(in_force) == program_digest():
+        read = store.files_of(settings.load(), newest_number())
+        previous = read if store.is_intact(settings.load(), newest_number(), read) else None
     touched = changes.touched()
     generated = config_files.rendered(previous, touched)
     rows, looped, used = snapshots.take(), _loops(), sip.current().ports()

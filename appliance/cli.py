@@ -165,7 +165,8 @@ def rows(even_ailing: bool = False) -> Iterator[None]:
 
     from appliance import changes  # rows and rules take half a second to load; most commands need none
     from appliance.app import bare_app
-    from appliance.db import AWAY, db, trouble
+    from appliance.db import AWAY, DAMAGED, WORDS, db, trouble
+    from appliance.telephony import store as store_
 
     if not home().home.exists():
         raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
@@ -178,7 +179,10 @@ def rows(even_ailing: bool = False) -> Iterator[None]:
             if not (even_ailing and trouble(why)):
                 raise
             is_filled = True
-        if not is_filled:
+        if not is_filled and store_.in_force(home()):  # it was in use: its file was lost, or this is another database
+            if not even_ailing:
+                raise Busy(WORDS[DAMAGED])
+        elif not is_filled:
             raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield

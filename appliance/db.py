@@ -50,7 +50,7 @@ AWAY = (OperationalError, InterfaceError, PendingRollbackError)
 LOCKED, FULL, GONE, DAMAGED, OURS = "locked", "full", "gone", "damaged", ""
 _LOCKED = {"SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40P01", "40001", "25P03"}  # SQLSTATEs: postgresql.org/docs, errcodes-appendix
 _FULL = {"SQLITE_FULL", "53100"}
-_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002"}
+_DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002", "42P01"}  # the last: a table is not there, as when a file was lost
 
 LOCK_SECONDS = 15               # so long one who writes waits for another; storing thousands of rows takes some
 WRITERS = 0x62656E74            # the advisory lock of PostgreSQL that whoever writes holds until the commit
@@ -181,6 +181,8 @@ def trouble(why: BaseException) -> str:
     cause = getattr(why, "orig", None)
     name = getattr(cause, "sqlite_errorname", None)
     if name:
+        if str(cause).startswith("no such table"):
+            return DAMAGED
         code = "_".join(name.split("_")[:2])  # SQLITE_BUSY_SNAPSHOT is one way of SQLITE_BUSY
         return LOCKED if code in _LOCKED else FULL if code in _FULL else DAMAGED if code in _DAMAGED else OURS if code == "SQLITE_ERROR" else GONE
     state = getattr(cause, "sqlstate", None)

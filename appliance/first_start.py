@@ -3,11 +3,14 @@
 import contextlib
 import os
 
+from sqlalchemy import select
+
 from appliance import applying, changes, own_certificate, prompts, reserve, schema, settings, tune, version
 from appliance import db as ground
 from appliance.addresses import force
 from appliance.backups import restore
 from appliance.certificates import keep
+from appliance.company.model import Company
 from appliance.database import move
 from appliance.db import db
 from appliance.extension_classes import model as classes
@@ -18,7 +21,6 @@ from appliance.settings import Settings
 from appliance.telephony import store
 from appliance.users import model as users
 from appliance.users import password
-
 
 UNPREPARED = "unprepared"  # in the folder run: the rows could not be read at the start, and wait to be brought in order
 
@@ -62,6 +64,7 @@ def prepare_late() -> None:
 
 def _prepare_rows(machine: Settings) -> None:
     """Tables of this version, the rows every home has, and the configuration in force as they say."""
+    _need_rows(machine)
     move.finish(machine)
     schema.upgrade()
     changes.actor.set(changes.Actor(name="bentevi"))
@@ -80,17 +83,28 @@ def _prepare_rows(machine: Settings) -> None:
         if attempt.state == "failed":
             raise SystemExit("\n".join(applying.told(found)["text"] for found in attempt.findings))
     elif restore.restored_from(machine):
-        _apply_restored()
+        is_restored = bool(restore.restored_from(machine).get("snapshot"))  # else another version of the program was started
+        _apply_anew("restored from a backup" if is_restored else f"version {version.number()}")
+    elif not store.is_intact(machine, newest_number()):
+        _apply_anew(f"the files of revision {newest_number()} were damaged")
     else:
         applying.recover()
     restore.settled(machine)
 
 
-def _apply_restored() -> None:
-    """The configuration of a restored home, or by another version, anew: paths and ports of this machine stand in its files. What cannot be applied is told, and
-    the revision that was in force comes back."""
-    is_restored = bool(restore.restored_from(settings.load()).get("snapshot"))  # else another version of the program was started
-    attempt = applying.now("restored from a backup" if is_restored else f"version {version.number()}")
+def _need_rows(machine: Settings) -> None:
+    """A home that has a configuration in force has rows. Where they are gone (a lost file, another address), new ones would put an empty
+    configuration into force: ask for one, and the database says what ails it."""
+    if store.in_force(machine):
+        ground.read_only()
+        db.session.scalar(select(Company.id))
+        db.session.rollback()
+
+
+def _apply_anew(reason: str) -> None:
+    """The configuration as the rows say, into files of this machine and this program. What cannot be applied is told, and the revision that was in
+    force comes back."""
+    attempt = applying.now(reason)
     if attempt.state == "failed":
         print("\n".join(["the configuration could not be applied anew; the revision before stays in force:",
                          *(applying.told(found)["text"] for found in attempt.findings)]), flush=True)

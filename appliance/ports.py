@@ -116,7 +116,7 @@ def asterisk_pid(machine: Settings) -> int:
     """The process of this home's Asterisk, 0 when it does not run."""
     file = machine.asterisk / "run" / "asterisk.pid"
     text = file.read_text().strip() if file.exists() else ""
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdigit() and Path(f"/proc/{text}").exists() else 0  # one that crashed leaves its file
 
 
 def listener(port: int, kind: int) -> tuple[str, int]:

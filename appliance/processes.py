@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from appliance import ports
+from appliance import mend, ports
 from appliance.errors import Busy, Refused
 from appliance.settings import CHECKOUT, Settings
 from appliance.telephony import agi, runtime
@@ -53,12 +53,14 @@ def redis_command(settings: Settings) -> list[str]:
     second: ten times, its own way, is work for nothing where few ask it anything."""
     folder = settings.home / "redis"
     folder.mkdir(exist_ok=True)
+    mend.redis(folder)
     return ["redis-server", "--port", "0", "--unixsocket", str(settings.run / "redis.sock"), "--unixsocketperm", "700",
             "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--hz", "1"]  # fmt: skip
 
 
 def asterisk_command(settings: Settings) -> list[str]:
     """Asterisk in the foreground, on the revision in force."""
+    mend.astdb(settings.asterisk / "var" / "astdb.sqlite3")
     ports.note_start(settings)
     return runtime.asterisk_argv("-f", "-C", str(settings.asterisk / "etc" / "asterisk.conf"))
 

@@ -5,7 +5,6 @@ import shutil
 
 from appliance.settings import Settings
 
-
 NAME = "reserve"
 MOST_BYTES, SHARE = 64 * 2**20, 20  # at most so much, and a twentieth of the disk
 FULL_BYTES = 2 * 2**20              # with less than this free nothing can start

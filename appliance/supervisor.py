@@ -28,6 +28,7 @@ from typing import BinaryIO
 from appliance import forked, in_unit
 from appliance import settings as ground
 from appliance.clock import machine_boot
+from appliance.errors import Refused
 from appliance.forked import Born, Fork
 from appliance.processes import Process, processes
 from appliance.settings import Settings
@@ -37,6 +38,7 @@ log = logging.getLogger("bentevi.supervisor")
 SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 START_SECONDS = 60  # for a process the next ones need
 LONGEST_PAUSE_SECONDS = 30
+AGAIN_SECONDS = 5    # until one that could not begin has another turn
 STEADY_SECONDS = 15  # who lived that long came up well: it starts again at once, however often it died before
 LOG_BYTES = 20_000_000  # a larger log is set aside at the next start, one old one is kept
 
@@ -86,10 +88,16 @@ class Supervisor:
             self.stop(process, told=bool(self.unit))
 
     def start(self, process: Process) -> None:
-        """Start one and note it."""
+        """Start one and note it. One that cannot even begin (a full disk, a program that is not there) has another turn soon: the others go on."""
         before = self.children.get(process.name)
         restarts, short_lives = (before.restarts + 1, before.short_lives) if before else (0, 0)
-        self.running[process.name] = child = self.begin(process)
+        try:
+            child = self.begin(process)
+        except (OSError, Refused) as why:
+            log.error("%s cannot be started: %s", process.name, why)
+            self.due[process.name] = time.monotonic() + AGAIN_SECONDS
+            return
+        self.running[process.name] = child
         self.children[process.name] = Child(child.pid, born(child.pid) or "", time.time(), restarts, short_lives)
         self.write_state()
         log.info("%s started, pid %s", process.name, child.pid)
@@ -133,7 +141,8 @@ class Supervisor:
         """Until it answers. One that does not is said and left behind: the others restart until it does."""
         ends_at = time.monotonic() + START_SECONDS
         while not self.stopping and time.monotonic() < ends_at:
-            if process.answers(self.settings, self.running[process.name].pid):
+            child = self.running.get(process.name)  # none while it waits for its next start
+            if child is not None and process.answers(self.settings, child.pid):
                 return
             self.look(0.05)
         log.error("%s does not answer; see %s", process.name, log_file(self.settings, process.name))
@@ -203,11 +212,14 @@ class Supervisor:
         log.info("%s stopped", process.name)
 
     def write_state(self) -> None:
-        """What `status` and `down` read; replaced as a whole."""
+        """What `status` and `down` read; replaced as a whole. A full disk keeps it from being written, and nothing else from going on."""
         file = state_file(self.settings, self.unit)
         fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps({name: asdict(child) for name, child in self.children.items()}))
-        fresh.rename(file)
+        try:
+            fresh.write_text(json.dumps({name: asdict(child) for name, child in self.children.items()}))
+            fresh.rename(file)
+        except OSError as why:
+            log.error("what runs cannot be noted: %s", why)
 
 
 def state_file(settings: Settings, unit: str = "") -> Path:
@@ -216,11 +228,12 @@ def state_file(settings: Settings, unit: str = "") -> Path:
 
 
 def read_state(settings: Settings, unit: str = "") -> dict[str, Child]:
-    """The children the supervisor (of a unit) noted last; also those of one that was killed."""
+    """The children the supervisor (of a unit) noted last; also those of one that was killed. None when a power cut left no whole note: nothing lives then."""
     file = state_file(settings, unit)
-    if not file.exists():
+    try:
+        return {name: Child(**child) for name, child in json.loads(file.read_text()).items()} if file.exists() else {}
+    except ValueError:
         return {}
-    return {name: Child(**child) for name, child in json.loads(file.read_text()).items()}
 
 
 def pid_file(settings: Settings, unit: str = "") -> Path:
@@ -232,7 +245,7 @@ def supervisor_pid(settings: Settings) -> int | None:
     """The pid of this home's supervisor, None when there is none."""
     file = pid_file(settings)
     pid, _, when = file.read_text().partition(" ") if file.exists() else ("", "", "")
-    return int(pid) if pid and born(int(pid)) == when else None
+    return int(pid) if pid.isdecimal() and born(int(pid)) == when else None
 
 
 def log_file(settings: Settings, name: str) -> Path:

@@ -9,7 +9,7 @@ from appliance.settings import CHECKOUT
 FEATURES = {path.parent.name for path in (CHECKOUT / "appliance").glob("*/model.py")}
 GROUND = {
     "alarms", "audio", "cells", "changes", "clock", "closed", "csv_files", "db", "errors", "fields", "khomp_channels",
-    "lanes", "links", "live", "paths", "many", "hours", "masks", "networks", "numbering", "numbers", "own_certificate", "planned", "ports", "reserve", "resource", "schema", "settings",
+    "lanes", "links", "live", "paths", "many", "mend", "hours", "masks", "networks", "numbering", "numbers", "own_certificate", "planned", "ports", "reserve", "resource", "schema", "settings",
     "undo", "tune", "version", "whole_files",
 }
 OVER_TELEPHONY = {"database", "forked", "front_door", "in_unit", "processes", "site_text", "sitefile", "snapshots", "supervisor", "units"}  # know Asterisk, but no feature

@@ -15,6 +15,7 @@ from appliance.db import db
 from appliance.errors import Busy
 from appliance.lanes import Outgoing
 from appliance.settings import Settings
+from appliance.telephony import store
 
 OLD_SECONDS = 600      # a committed job that waits longer than this is handed over by nobody
 LEAST_FREE = 0.1       # of the disk
@@ -97,6 +98,13 @@ def _alarms(machine: Settings) -> Iterator[Finding]:
         yield Finding(WARNING, "alarms", words % alarm.parameters, "Do what it says; it goes by itself when it is over.")
 
 
+def _revision(machine: Settings) -> Iterator[Finding]:
+    number = store.in_force(machine)
+    if number and not store.is_intact(machine, number):
+        yield Finding(ERROR, "revision", f"the files of revision {number}, which is in force, are not those that were written",
+                      f"Look at the disk; they are made anew at the next start: {_anew()}.")
+
+
 def _clock(machine: Settings) -> Iterator[Finding]:
     try:
         is_right = clock.is_synchronised()
@@ -108,7 +116,9 @@ def _clock(machine: Settings) -> Iterator[Finding]:
 
 def _sip_port(machine: Settings) -> Iterator[Finding]:
     trouble = ports.sip_trouble(machine)
-    if trouble:
+    if trouble and not trouble.is_taken:
+        yield Finding(ERROR, "sip", f"Asterisk runs but does not listen on the SIP port {trouble.port}", f"Read why: bentevi logs asterisk; then {_anew()}.")
+    elif trouble:
         yield Finding(ERROR, "sip", f"another program has the SIP port {trouble.port}: {trouble.program or '?'} ({trouble.pid})",
                       f"Stop that program or choose another port on the page SIP, then {_anew()}.")
 
@@ -159,7 +169,7 @@ def _backups(machine: Settings) -> Iterator[Finding]:
         yield Finding(ERROR, "backups", f"the last rehearsal failed: {rehearsed.rehearsal_reason}", "Make a new backup and rehearse it: bentevi backup, bentevi backup rehearse")
 
 
-OF_THE_MACHINE: list[Callable[[Settings], Iterator[Finding]]] = [_processes, _disk, _files, _sip_port, _clock, _certificate, _first_password]
+OF_THE_MACHINE: list[Callable[[Settings], Iterator[Finding]]] = [_processes, _disk, _files, _revision, _sip_port, _clock, _certificate, _first_password]
 OF_ROWS: list[Callable[[Settings], Iterator[Finding]]] = [_tables, _jobs, _backups, _applies, _alarms]
 TODO = {  # what ails the database → what to do
     ground.LOCKED: "Look again in a minute; if it stays so: bentevi logs, and start the exchange again.",

@@ -1,5 +1,7 @@
 """Revisions as they lie on disk: home/revisions/NNNNNN, complete or not there, and the link that says which one is in force."""
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -8,6 +10,8 @@ from pathlib import Path
 
 from appliance.settings import Settings
 from appliance.telephony import conf, points, runtime
+
+DIGESTS = "digests.json"  # beside the files of a revision: path → SHA-256
 
 
 def in_force(settings: Settings) -> int:
@@ -28,7 +32,18 @@ def files_of(settings: Settings, number: int) -> dict[str, str]:
     """Path under etc/ → text of a stored revision; empty for 0 or one that is not kept any more."""
     etc = folder(settings, number) / "etc"
     paths = [path for path in sorted(etc.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(etc)): path.read_text(encoding="utf-8") for path in paths}
+    return {str(path.relative_to(etc)): path.read_text(encoding="utf-8", errors="replace") for path in paths}  # a disk may have spoilt one
+
+
+def is_intact(settings: Settings, number: int, files: Mapping[str, str] | None = None) -> bool:
+    """Whether the files of a revision (read already, or read here) are those that were written. Of one without digests, whether there are any."""
+    found = files_of(settings, number) if files is None else files
+    noted = folder(settings, number) / DIGESTS
+    return json.loads(noted.read_text()) == _digests(found) if noted.exists() else bool(found)
+
+
+def _digests(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ def write(settings: Settings, number: int, files: Mapping[str, str], beside: Map
             _share_file(before, draft, f"etc/{path}")
         else:
             _write_file(draft, f"etc/{path}", text)
-    for path, text in beside.items():
+    for path, text in {**beside, DIGESTS: json.dumps(_digests(files))}.items():
         _write_file(draft, path, text)
     for directory in [draft, *(path for path in draft.rglob("*") if path.is_dir())]:
         _sync(directory)

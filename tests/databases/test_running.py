@@ -161,6 +161,44 @@ def test_a_damaged_database_keeps_nobody_from_calling_and_a_restore_brings_rows_
     home.recorded(before + 3)
 
 
+@pytest.mark.timeout(600)
+def test_whatever_a_bad_disk_took_the_home_starts_and_never_wipes_itself_out(running):
+    """SYS-17, SYS-23: files of the revision in force are written anew from the rows; Redis' and Asterisk's own are set aside; without the file of
+    the rows the configuration in force stays, and is not replaced by that of an empty home."""
+    home = running
+    exported, etc = home.bentevi("site", "export").stdout, home.folder / "asterisk" / "etc"
+    home.bentevi("down")
+    spoilt = [etc / "extensions.conf", home.folder / "asterisk" / "var" / "astdb.sqlite3", *(home.folder / "redis" / "appendonlydir").glob("*.base.rdb")]
+    assert len(spoilt) == 3
+    for file in spoilt:
+        file.write_bytes(b"\xa5" * 9000)
+    asked = json.loads(home.bentevi("doctor", "--json", check=False).stdout)["findings"]
+    assert "revision" in {one["check"] for one in asked}
+    home.bentevi("up")
+    for phone in (home.ana, home.bia):
+        phone.register()  # where they are stood in Asterisk's own database; a telephone tells it again by itself
+    talked(home)
+    assert "were damaged" in home.bentevi("revisions").stdout.splitlines()[0] and home.bentevi("site", "export").stdout == exported
+    assert "revision" not in {one["check"] for one in json.loads(home.bentevi("doctor", "--json", check=False).stdout)["findings"]}
+
+    in_force = etc.readlink()
+    home.bentevi("down")
+    rows = home.folder / "bentevi.sqlite"
+    kept = rows.rename(home.folder / "kept.sqlite")
+    try:
+        assert "telephony starts on revision" in home.bentevi("up").stdout
+        talked(home)
+        assert etc.readlink() == in_force and home.page()[0] == 503
+        home.bentevi("down")
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            (home.folder / f"bentevi.sqlite{ending}").unlink(missing_ok=True)
+        kept.rename(rows)
+    home.bentevi("up")
+    assert home.page()[0] == 200 and home.bentevi("site", "export").stdout == exported
+    home.recorded(home.ask("SELECT count(*) FROM calls")[0][0])
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_postgresql_that_is_away_at_the_start_keeps_nobody_from_calling(running, new_address, elsewhere):

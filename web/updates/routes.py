@@ -169,7 +169,7 @@ def forget() -> ResponseReturnValue:
 
 
 @pages.post("/updates")
-@limiter.limit("10 per minute")
+@limiter.limit("20 per minute")
 @needs("updates")
 def ask() -> ResponseReturnValue:
     """Ask root's side: install what was sent (start) or what is on a stick, cancel, or return to the version before. Or ask a job: look at the
@@ -302,7 +302,7 @@ def _shown(one: state.State) -> dict[str, Any]:
 
 
 @pages.post("/api/v1/updates")
-@limiter.limit("10 per minute")
+@limiter.limit("20 per minute")
 @needs("updates")
 @spec.validate(json=Wanted, resp=Answers(HTTP_202=AskedFor, HTTP_401=Problem, HTTP_403=Problem, HTTP_422=Problem, HTTP_429=Problem), tags=["updates"], skip_validation=True)
 def updates_ask() -> ResponseReturnValue:
