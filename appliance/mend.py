@@ -3,7 +3,6 @@ everything waits for them. What can be read stays; what cannot is set aside besi
 
 import contextlib
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,8 @@ def redis(folder: Path) -> None:
 
 def astdb(file: Path) -> None:
     """Asterisk's own database: where telephones registered from, who is logged in to which queue; both come again by themselves."""
+    import sqlite3  # every unit of the appliance reads this file, one needs it
+
     if not file.exists():
         return
     try:

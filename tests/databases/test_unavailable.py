@@ -116,7 +116,7 @@ def test_a_mistake_in_sql_is_ours_and_not_told_as_a_busy_database(app, carla, mo
     from sqlalchemy import text
 
     endpoint = next(rule.endpoint for rule in app.url_map.iter_rules() if rule.rule == "/audit")
-    monkeypatch.setitem(app.view_functions, endpoint, lambda: db.session.execute(text("SELECT nothing FROM nowhere")))
+    monkeypatch.setitem(app.view_functions, endpoint, lambda: db.session.execute(text("SELECT no_such_column FROM company")))
     assert carla.get("/audit").status_code == 500
 
 
