@@ -249,17 +249,24 @@ class Sealed(TypeDecorator[str]):
         return unseal(value) if value is not None else None
 
 
+WRONG_KEY = "secrets/key does not open this database: restore the key that belongs to it"
+
+
+class WrongKey(Busy):
+    """This home's key is not the one its rows were sealed with, or none at all."""
+
+
 def seal(text: str) -> str:
     """The text encrypted for the database."""
     return _fernet().encrypt(text.encode()).decode()
 
 
 def unseal(text: str) -> str:
-    """The text a row holds. Raises Busy when this home's key is not the one it was sealed with."""
+    """The text a row holds. Raises WrongKey."""
     try:
         return _fernet().decrypt(text.encode()).decode()
     except InvalidToken as why:
-        raise Busy("secrets/key does not open this database: restore the key that belongs to it") from why
+        raise WrongKey(WRONG_KEY) from why
 
 
 def _fernet() -> Fernet:
@@ -268,8 +275,11 @@ def _fernet() -> Fernet:
 
 @cache
 def _cipher(_home: str) -> Fernet:
-    """The cipher of a home, made once per process: thousands of secrets are opened for one apply."""
-    return Fernet(secret_file(settings.load().secrets / "key", lambda: Fernet.generate_key().decode()).encode())
+    """The cipher of a home, made once per process: thousands of secrets are opened for one apply. Raises WrongKey for a file that holds no key."""
+    try:
+        return Fernet(secret_file(settings.load().secrets / "key", lambda: Fernet.generate_key().decode()).encode())
+    except ValueError as why:
+        raise WrongKey(WRONG_KEY) from why
 
 
 def secret_file(path: Path, make: Any) -> str:
@@ -282,6 +292,8 @@ def secret_file(path: Path, make: Any) -> str:
     text: str = make()
     with os.fdopen(handle, "w") as file:
         file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())  # rows that are sealed by it wait for the disk too
     return text
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance import networks, whole_files
@@ -55,14 +56,25 @@ def ensure(secrets: Path, bind: str, domain: str | None = None, *, anew: bool = 
             return
         names = _wanted(bind, domain, present)
         authority, key = _authority(secrets, names)
+        if present is None and file.exists():
+            file.replace(file.with_name(f"{FILE}.damaged"))  # somebody may have bought it
         if present is None or not is_own(present) or _is_due(present, authority, names):
             whole_files.write(file, _signed(authority, key, names))
 
 
 def read(secrets: Path) -> x509.Certificate | None:
-    """The certificate in use, None before there is one."""
-    file = path(secrets)
-    return x509.load_pem_x509_certificate(file.read_bytes()) if file.exists() else None
+    """The certificate in use; None before there is one, and when a bad disk spoilt it or its key: no page could be served by that."""
+    pair = _pair(path(secrets))
+    return pair[0] if pair else None
+
+
+def _pair(file: Path) -> tuple[x509.Certificate, PrivateKeyTypes] | None:
+    """Certificate and key of one file; None when it is not there, or not whole."""
+    try:
+        content = file.read_bytes()
+        return x509.load_pem_x509_certificate(content), serialization.load_pem_private_key(content, None)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def is_own(certificate: x509.Certificate) -> bool:
@@ -82,8 +94,8 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 def authority_certificate(secrets: Path) -> bytes:
     """The public half of the authority, PEM, for people to trust; b"" before there is one."""
-    file = secrets / AUTHORITY
-    return x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(serialization.Encoding.PEM) if file.exists() else b""
+    pair = _pair(secrets / AUTHORITY)
+    return pair[0].public_bytes(serialization.Encoding.PEM) if pair else b""
 
 
 def addresses(bind: str) -> list[str]:
@@ -140,10 +152,10 @@ def _general(names: list[str]) -> list[x509.GeneralName]:
 
 
 def _authority(secrets: Path, names: list[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """The one there is, while it can vouch for these names and lives long enough; else a new one."""
+    """The one there is, while it is whole, can vouch for these names and lives long enough; else a new one."""
     file = secrets / AUTHORITY
-    if file.exists():
-        found, key = x509.load_pem_x509_certificate(file.read_bytes()), serialization.load_pem_private_key(file.read_bytes(), None)
+    if pair := _pair(file):
+        found, key = pair
         if found.not_valid_after_utc - _now() > datetime.timedelta(days=VALID_DAYS) and may_vouch(found, names):
             assert isinstance(key, ec.EllipticCurvePrivateKey)
             return found, key

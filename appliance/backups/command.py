@@ -158,7 +158,7 @@ def _where(rows: Any, kind: str | None, address: str, username: str) -> Any:
     """The store: as the words say, else as the settings of the home say."""
     from appliance.backup_policy import model as policies
     from appliance.backups import destination
-    from appliance.db import AWAY, db, read_only, trouble
+    from appliance.db import AWAY, WrongKey, db, read_only, trouble
 
     if kind is None:
         try:
@@ -167,8 +167,8 @@ def _where(rows: Any, kind: str | None, address: str, username: str) -> Any:
                 found = destination.of(policies.current())
                 db.session.rollback()
                 return found
-        except AWAY as why:
-            if not trouble(why):
+        except (*AWAY, WrongKey) as why:
+            if not isinstance(why, WrongKey) and not trouble(why):
                 raise
             raise Refused("the database cannot be read, and so not where its backups lie: say it by --from and --address, with the password of the backups") from why
     if not address:

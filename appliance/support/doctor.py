@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from appliance import alarms, applying, clock, front_door, lanes, own_certificate, ports, schema, units
 from appliance import db as ground
+from appliance import resource as resources
 from appliance.backup_policy import attempts
 from appliance.backup_policy import model as policies
 from appliance.db import db
@@ -45,6 +46,9 @@ def examine(machine: Settings) -> list[Finding]:
             raise
         db.session.rollback()
         found.insert(0, Finding(ERROR, "database", ground.WORDS[kind], TODO[kind]))
+    except ground.WrongKey as why:
+        db.session.rollback()
+        found.insert(0, Finding(ERROR, "secrets", str(why), "Put the file back from where you keep it, or all from a backup: bentevi restore --from …"))
     return sorted(found, key=lambda one: one.level)
 
 
@@ -75,6 +79,16 @@ def _tables(machine: Settings) -> Iterator[Finding]:
         held = set(schema.held(connection))
     if held != schema.newest():
         yield Finding(ERROR, "database", "the tables are of another version than this program", "Bring them forward: bentevi database upgrade")
+
+
+def _key(machine: Settings) -> Iterator[Finding]:
+    """One sealed value is opened. Raises WrongKey, which is a finding for whoever asks for all of them."""
+    for resource in resources.TABLE.values():
+        for spec in resource.fields.values():
+            column = getattr(resource.model, spec.attr)
+            if isinstance(column.type, ground.Sealed) and db.session.scalar(select(column).where(column.is_not(None)).limit(1)):
+                return
+    yield from ()
 
 
 def _disk(machine: Settings) -> Iterator[Finding]:
@@ -124,12 +138,13 @@ def _sip_port(machine: Settings) -> Iterator[Finding]:
 
 
 def _certificate(machine: Settings) -> Iterator[Finding]:
-    file = own_certificate.path(machine.secrets)
-    if not file.exists():
+    if not own_certificate.path(machine.secrets).exists():
         return
-    from cryptography import x509
-
-    ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    found = own_certificate.read(machine.secrets)
+    if found is None:
+        yield Finding(ERROR, "certificate", "the certificate of the pages is damaged", f"Another is made at the next start: {_anew()}; or give yours again: bentevi certificate install FILES.")
+        return
+    ends = found.not_valid_after_utc
     if (ends - ground.now()).days < 14:
         yield Finding(WARNING, "certificate", f"the certificate of the pages ends on {ends:%Y-%m-%d}", "Renew it: bentevi certificate renew; or give another: bentevi certificate install FILES.")
 
@@ -170,7 +185,7 @@ def _backups(machine: Settings) -> Iterator[Finding]:
 
 
 OF_THE_MACHINE: list[Callable[[Settings], Iterator[Finding]]] = [_processes, _disk, _files, _revision, _sip_port, _clock, _certificate, _first_password]
-OF_ROWS: list[Callable[[Settings], Iterator[Finding]]] = [_tables, _jobs, _backups, _applies, _alarms]
+OF_ROWS: list[Callable[[Settings], Iterator[Finding]]] = [_tables, _key, _jobs, _backups, _applies, _alarms]
 TODO = {  # what ails the database → what to do
     ground.LOCKED: "Look again in a minute; if it stays so: bentevi logs, and start the exchange again.",
     ground.FULL: "Make room on its disk: remove folders before-restore-… and old files; then look again.",

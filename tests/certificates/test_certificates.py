@@ -302,6 +302,21 @@ def test_a_certificate_of_a_former_home_stays_where_somebody_put_it(tmp_path):
     assert own_certificate.is_own(own_certificate.read(tmp_path))
 
 
+def test_what_a_bad_disk_spoilt_is_set_aside_and_made_anew(tmp_path):
+    """SYS-09: nginx would not start with it, and the start of the home would not get as far as telephony."""
+    own_certificate.ensure(tmp_path, "127.0.0.1")
+    file, authority = own_certificate.path(tmp_path), tmp_path / own_certificate.AUTHORITY
+    for spoilt in (b"", file.read_bytes()[:300], file.read_bytes().replace(b"PRIVATE KEY-----\n", b"PRIVATE KEY-----\nAAAA", 1)):
+        file.write_bytes(spoilt)
+        root = own_certificate.authority_certificate(tmp_path)
+        own_certificate.ensure(tmp_path, "127.0.0.1")
+        assert own_certificate.is_own(own_certificate.read(tmp_path)) and file.with_name("https.pem.damaged").read_bytes() == spoilt
+        assert own_certificate.authority_certificate(tmp_path) == root
+    authority.write_bytes(b"")
+    own_certificate.ensure(tmp_path, "127.0.0.1")
+    assert own_certificate.authority_certificate(tmp_path) not in (b"", root)
+
+
 def test_another_address_or_the_last_month_bring_a_new_certificate_of_the_same_authority(tmp_path, monkeypatch):
     """SYS-09: and a name the authority was not made for brings a new authority."""
     monkeypatch.setattr(own_certificate, "addresses", lambda bind: ["192.168.0.10"])

@@ -6,8 +6,10 @@ import tarfile
 
 import pytest
 from click.testing import CliRunner
+from cryptography.fernet import Fernet
 
 from appliance import alarms, applying, settings
+from appliance import db as ground
 from appliance.calls.model import Call
 from appliance.cli import bentevi
 from appliance.db import db
@@ -97,6 +99,27 @@ def test_the_mask_of_a_word_leaves_other_words_alone():
     said = mask.text("Banana at 10:10:00, ana calls 200 on 5060; loja  centro, LOJA CENTRO; 2026-11-10 xabcd-secret abcd-secret")
     assert "Banana at 10:10:00" in said and "5060" in said and "2026-11-10" in said and "loja  centro" in said
     assert "LOJA CENTRO" not in said and " ana " not in said and " 200 " not in said and said.endswith("<secret>")
+
+
+@pytest.mark.parametrize("content", ["", Fernet.generate_key().decode()])
+def test_a_lost_key_is_a_finding_and_a_restore_says_how(app, monkeypatch, content):
+    """SYS-19: half written by a power cut, or another one; the rest of the doctor's look goes on."""
+    file = settings.load().secrets / "key"
+    kept = file.read_text()
+    make_extension("2001", password="um-segredo-8")
+    change(TABLE["backup_policy"].get(SINGLE_ID), kind="disk", address="/srv/backup", encryption_password="outro-segredo-9")
+    db.session.remove()
+    ground._cipher.cache_clear()
+    file.write_text(content)
+    try:
+        found = doctor.examine(settings.load())
+        refused = CliRunner().invoke(bentevi, ["restore", "--yes"])
+    finally:
+        file.write_text(kept)
+        ground._cipher.cache_clear()
+        db.session.remove()
+    assert found[0].check == "secrets" and "restore --from" in found[0].todo and len(found) > 1 and not any(one.check == "backups" for one in found)
+    assert refused.exit_code == 2 and "--from" in refused.stderr
 
 
 def test_every_finding_ends_in_what_to_do(app):
