@@ -28,8 +28,10 @@ def astdb(file: Path) -> None:
     if not file.exists():
         return
     try:
-        with contextlib.closing(sqlite3.connect(file)) as connection:
+        with contextlib.closing(sqlite3.connect(file, timeout=1)) as connection:
             said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:  # locked, or not to be opened: that is no damage
+        return
     except sqlite3.DatabaseError as why:
         said = str(why)
     if said != "ok":

@@ -73,7 +73,7 @@ def _pair(file: Path) -> tuple[x509.Certificate, PrivateKeyTypes] | None:
     try:
         content = file.read_bytes()
         return x509.load_pem_x509_certificate(content), serialization.load_pem_private_key(content, None)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError):  # the last: a key that wants a password, which nobody could give nginx
         return None
 
 

@@ -11,13 +11,16 @@ FULL_BYTES = 2 * 2**20              # with less than this free nothing can start
 
 
 def keep(machine: Settings) -> None:
-    """Set it aside, once there is plenty of room again."""
+    """Set it aside, once there is plenty of room again. Where the disk's kind cannot promise room, nothing is kept."""
     file, usage = machine.home / NAME, shutil.disk_usage(machine.home)
     size = min(MOST_BYTES, usage.total // SHARE)
     if file.exists() or usage.free < 2 * size:
         return
-    with open(file, "xb") as out:
-        os.posix_fallocate(out.fileno(), 0, size)
+    try:
+        with open(file, "xb") as out:
+            os.posix_fallocate(out.fileno(), 0, size)
+    except OSError:
+        file.unlink(missing_ok=True)
 
 
 def give_up(machine: Settings) -> bool:

@@ -1,6 +1,7 @@
 """`./bentevi up`, `down`, `status`: run as a person runs them, on homes and ports of their own."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -222,6 +223,14 @@ def test_room_is_kept_only_where_there_is_plenty_and_handed_back_only_when_the_d
     assert not reserve.give_up(machine) and file.exists()
     usage["free"] = 1_000_000
     assert reserve.give_up(machine) and not file.exists() and not reserve.give_up(machine)
+
+    def unknown(*_words):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    usage["free"] = 200_000_000
+    monkeypatch.setattr(reserve.os, "posix_fallocate", unknown)
+    reserve.keep(machine)
+    assert not file.exists(), "where no room can be promised the start goes on without"
 
 
 def test_down_leaves_nothing_and_up_starts_again(second_home):

@@ -1,4 +1,4 @@
-"""Files of Redis and Asterisk that a power cut or an ailing disk spoilt are mended or set aside before their programs start (SYS-23)."""
+"""Files that a power cut or an ailing disk spoilt are noticed, and mended or set aside before their programs start (SYS-23)."""
 
 import shutil
 import sqlite3
@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from appliance import mend
+from appliance import mend, settings
+from appliance.telephony import store
 
 
 @pytest.fixture
@@ -92,3 +93,27 @@ def test_asterisks_own_database_is_set_aside_only_when_it_is_damaged(folder, cap
         file.write_bytes(damage)
         mend.astdb(file)
         assert not file.exists() and file.with_name("astdb.sqlite3.damaged").read_bytes() == damage and "set aside" in capfd.readouterr().err
+
+
+def test_a_database_another_still_holds_is_not_damaged(folder, capfd):
+    """An Asterisk that was not gone yet: where telephones registered from would be lost for nothing."""
+    file = folder / "astdb.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE astdb (key TEXT, value TEXT, PRIMARY KEY(key))")
+        connection.execute("BEGIN EXCLUSIVE")
+        mend.astdb(file)
+    assert file.exists() and not capfd.readouterr().err
+
+
+def test_a_revision_knows_whether_its_files_are_those_that_were_written(folder):
+    machine = settings.load({"BENTEVI_HOME": str(folder)})
+    files = {"one.conf": "[a]\r\nb = ç\n", "part/two.conf": "x\n"}
+    where = store.write(machine, 1, files, {})
+    assert store.is_intact(machine, 1), "line ends of another kind are no damage"
+    for name, spoilt in (("etc/one.conf", b""), ("etc/part/two.conf", b"\xff\xfe"), (store.DIGESTS, b""), (store.DIGESTS, b"\xa5\xa5")):
+        kept = (where / name).read_bytes()
+        (where / name).write_bytes(spoilt)
+        assert not store.is_intact(machine, 1), name
+        (where / name).write_bytes(kept)
+    (where / "etc" / "one.conf").unlink()
+    assert not store.is_intact(machine, 1) and not store.is_intact(machine, 2)

@@ -39,11 +39,15 @@ def is_intact(settings: Settings, number: int, files: Mapping[str, str] | None =
     """Whether the files of a revision (read already, or read here) are those that were written. Of one without digests, whether there are any."""
     found = files_of(settings, number) if files is None else files
     noted = folder(settings, number) / DIGESTS
-    return json.loads(noted.read_text()) == _digests(found) if noted.exists() else bool(found)
+    try:
+        return bool(json.loads(noted.read_bytes()) == _digests(found)) if noted.exists() else bool(found)
+    except ValueError:  # the note itself was spoilt
+        return False
 
 
 def _digests(files: Mapping[str, str]) -> dict[str, str]:
-    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in files.items()}
+    """Of the text as files_of() reads it, where every line ends alike."""
+    return {path: hashlib.sha256(text.replace("\r\n", "\n").replace("\r", "\n").encode()).hexdigest() for path, text in files.items()}
 
 
 @dataclass(frozen=True)
