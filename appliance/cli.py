@@ -161,29 +161,14 @@ def first_start_() -> None:
 def rows(even_ailing: bool = False) -> Iterator[None]:
     """The application inside its context, for commands that touch rows; they sign as the person at the machine. `even_ailing`: also
     when the database cannot be read, for those who are to say so."""
-    from sqlalchemy import inspect
-
     from appliance import changes  # rows and rules take half a second to load; most commands need none
-    from appliance.app import bare_app
-    from appliance.db import AWAY, DAMAGED, WORDS, db, trouble
-    from appliance.telephony import store as store_
+    from appliance.app import bare_app, need_rows
 
     if not home().home.exists():
         raise Refused(f"{home().home} is no home yet: run `bentevi up` first")
     finish_restore()
     with bare_app().app_context():
-        try:
-            with db.engine.execution_options(read_only=True).connect() as connection:
-                is_filled = inspect(connection).has_table("company")
-        except AWAY as why:
-            if not (even_ailing and trouble(why)):
-                raise
-            is_filled = True
-        if not is_filled and store_.in_force(home()):  # it was in use: its file was lost, or this is another database
-            if not even_ailing:
-                raise Busy(WORDS[DAMAGED])
-        elif not is_filled:
-            raise Refused(f"{home().home} has no tables yet: run `bentevi up` first")
+        need_rows(home(), even_ailing)
         changes.actor.set(changes.Actor(name=f"{getpass.getuser()} (bentevi)"))
         yield
 

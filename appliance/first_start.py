@@ -3,14 +3,12 @@
 import contextlib
 import os
 
-from sqlalchemy import select
-
 from appliance import applying, changes, own_certificate, prompts, reserve, schema, settings, tune, version
 from appliance import db as ground
 from appliance.addresses import force
+from appliance.app import need_rows
 from appliance.backups import restore
 from appliance.certificates import keep
-from appliance.company.model import Company
 from appliance.database import move
 from appliance.db import db
 from appliance.extension_classes import model as classes
@@ -64,7 +62,8 @@ def prepare_late() -> None:
 
 def _prepare_rows(machine: Settings) -> None:
     """Tables of this version, the rows every home has, and the configuration in force as they say."""
-    _need_rows(machine)
+    if store.in_force(machine):
+        need_rows(machine)  # where they are gone (a lost file, another address), new ones would put an empty configuration into force
     move.finish(machine)
     schema.upgrade()
     changes.actor.set(changes.Actor(name="bentevi"))
@@ -90,15 +89,6 @@ def _prepare_rows(machine: Settings) -> None:
     else:
         applying.recover()
     restore.settled(machine)
-
-
-def _need_rows(machine: Settings) -> None:
-    """A home that has a configuration in force has rows. Where they are gone (a lost file, another address), new ones would put an empty
-    configuration into force: ask for one, and the database says what ails it."""
-    if store.in_force(machine):
-        ground.read_only()
-        db.session.scalar(select(Company.id))
-        db.session.rollback()
 
 
 def _apply_anew(reason: str) -> None:
