@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from appliance import changes, numbering, sitefile
 from appliance.cli import bentevi
@@ -44,12 +44,12 @@ def refused(text, **how):
 
 
 def everything():
-    """The rows as a file with their secrets, and how many rows each table has."""
+    """The rows of every table with their secrets, as text."""
     tables = [*(resource.model for resource in TABLE.values()), changes.Change, numbering.Number]
-    counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
-    rows = [tuple(row) for table in tables for row in db.session.execute(select(table.__table__).order_by(*table.__table__.primary_key))]
+    rows = [f"{table.__tablename__} {row._asdict()}" for table in tables
+            for row in db.session.execute(select(table.__table__).order_by(*table.__table__.primary_key))]
     db.session.rollback()
-    return counts, repr(rows)
+    return rows
 
 
 def site(text):
@@ -90,7 +90,7 @@ def test_importing_twice_changes_nothing_the_second_time():
     before = everything()
     report = load(BAKERY, skip_unavailable=True)
     assert not report.created and not report.updated and not report.deleted
-    assert everything() == before, "hashes of people's passwords too"
+    assert not set(everything()) ^ set(before), "hashes of people's passwords too"
 
 
 @pytest.mark.database

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from os_image.checks import calls, console, cuts, smoke, tree, update, wrapped
+from os_image.checks import calls, console, cuts, machines, smoke, tree, update, wrapped
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -20,9 +20,8 @@ NAME = "pabx-prova"
 class Proofs:
     """The folder of products, and what is done with them."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.folder = out, out / "proofs"
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, out: Path, ground: Path) -> None:
+        self.out, self.folder, self.ground = out, out / "proofs", ground  # products, logs and pictures, disks
         self.figures_file = self.folder / "figures.json"
         self.key = self.folder / "key"
         if not self.key.exists():
@@ -44,7 +43,7 @@ class Proofs:
     def note(self, part: str, figures: dict[str, float]) -> None:
         """Keep figures, and print them."""
         known = json.loads(self.figures_file.read_text()) if self.figures_file.exists() else {}
-        known[part] = figures
+        known[f"native {part}" if machines.IS_NATIVE else part] = figures
         self.figures_file.write_text(json.dumps(known, indent=1) + "\n")
         print(f"{part}: {figures}", flush=True)
 
@@ -59,7 +58,7 @@ class Proofs:
         figures = {}
         kept = []
         for start in ("first", "second"):
-            with Machine(self.folder, f"{part}-{start}", firmware=firmware, answers=answers if start == "first" else "").disk(disk, bus=bus) as machine:
+            with machines.machine(self.folder, f"{part}-{start}", firmware=firmware, answers=answers if start == "first" else "").disk(disk, bus=bus) as machine:
                 found = smoke.up(machine, self.key)
                 figures |= {f"{start}_{name}": value for name, value in found.items()}
                 machine.picture("console")
@@ -79,10 +78,7 @@ class Proofs:
 
     def copy(self, name: str) -> Path:
         """A disk that begins as the disk image and keeps what is written to it."""
-        disk = self.folder / f"{name}.qcow2"
-        disk.unlink(missing_ok=True)
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(self.product("raw")), str(disk), "24G"], check=True)
-        return disk
+        return machines.disk(self.product("raw"), self.ground / name)
 
     def calls(self) -> None:
         """Telephones call through it, before and after a restart and after a restore on a second machine."""
@@ -98,7 +94,7 @@ class Proofs:
 
     def cuts(self) -> None:
         """After `calls`: the current fails during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
-        disk = self.folder / "calls.qcow2"
+        disk = self.ground / f"calls.{'raw' if machines.IS_NATIVE else 'qcow2'}"
         if not disk.exists():
             raise Failed("cuts needs the disk that calls leaves")
         self.note("cuts", cuts.prove(self.folder, self.key, disk, int(os.environ.get("BENTEVI_CUTS", "1"))))
@@ -119,10 +115,7 @@ class Proofs:
 
     def image(self, firmware: str) -> None:
         """The disk image, on a copy that grows only by what is written."""
-        copy = self.folder / f"{firmware}.qcow2"
-        copy.unlink(missing_ok=True)
-        base = self.product("raw")
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(base), str(copy), "24G"], check=True)
+        copy = self.copy(firmware)
         self.twice(copy, firmware, firmware, answers=self.answers())
         copy.unlink()
 
@@ -225,15 +218,19 @@ class Proofs:
 
 def main(words: list[str]) -> int:
     """Every part, also after one that failed."""
-    proofs, failed = Proofs(Path(words[0]).resolve()), []
-    for part in words[1:]:
-        began = time.monotonic()
-        try:
-            getattr(proofs, part.replace("-", "_"))()
-            print(f"{part}: good, {time.monotonic() - began:.0f} s", flush=True)
-        except (Failed, subprocess.SubprocessError) as why:
-            failed.append(part)
-            print(f"{part}: FAILED\n{why}", flush=True)
+    out, failed = Path(words[0]).resolve(), []
+    folder = out / "proofs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with machines.ground(folder) as ground:
+        proofs = Proofs(out, ground)
+        for part in words[1:]:
+            began = time.monotonic()
+            try:
+                getattr(proofs, part.replace("-", "_"))()
+                print(f"{part}: good, {time.monotonic() - began:.0f} s", flush=True)
+            except (Failed, subprocess.SubprocessError) as why:
+                failed.append(part)
+                print(f"{part}: FAILED\n{why}", flush=True)
     return 1 if failed else 0
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from os_image.checks import smoke
+from os_image.checks import machines, smoke
 from os_image.checks.qemu import Failed, Machine
 from tests.phones import Phones
 
@@ -124,7 +124,7 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
     """Call through `first`, back it up, start it again with a telephone waiting, restore on `second`. Raises Failed."""
     figures: dict[str, float] = {}
     with wire() as tap:
-        with Machine(folder, "calls-first", answers=answers, tap=tap, address=THERE).disk(first) as machine:
+        with machines.machine(folder, "calls-first", answers=answers, tap=tap, address=THERE).disk(first) as machine:
             site = Site(machine, key)
             smoke.up(machine, key)
             site.load(SITE)
@@ -142,14 +142,14 @@ def prove(folder: Path, key: Path, first: Path, second: Path, answers: str) -> d
             machine.fetch("backups.tar", packed, key)
             machine.ssh("sudo -n systemctl poweroff", key, check=False)
             machine.wait_off()
-        with Machine(folder, "calls-again", tap=tap, address=THERE).disk(first) as machine:
+        with machines.machine(folder, "calls-again", tap=tap, address=THERE).disk(first) as machine:
             figures["first_registration_s"] = first_registration(machine)
             smoke.up(machine, key)
             with phones() as (ana, bia):
                 talk(ana, bia)
             machine.ssh("sudo -n systemctl poweroff", key, check=False)
             machine.wait_off()
-        with Machine(folder, "calls-second", answers=answers, tap=tap, address=THERE).disk(second) as machine:
+        with machines.machine(folder, "calls-second", answers=answers, tap=tap, address=THERE).disk(second) as machine:
             site = Site(machine, key)
             smoke.up(machine, key)
             site.root("systemctl stop bentevi.target")

@@ -8,10 +8,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from os_image.checks import smoke
+from os_image.checks import machines, smoke
 from os_image.checks.calls import HERE, THERE, Site, wait, wire
 from os_image.checks.qemu import Failed
-from os_image.checks.update import Restarting
 
 ELSEWHERE = "10.77.0.9"
 DRY = ("bentevi user password admin --dry-run", "bentevi bundle --dry-run", "bentevi-network --dry-run fixed 10.77.0.7/24 10.77.0.1")
@@ -22,7 +21,7 @@ MEMORY = "LC_ALL=C free -m; grep -E 'AnonHuge|Slab|SUnreclaim|PageTables|KernelS
 
 def prove(folder: Path, key: Path, disk: Path, answers: str) -> dict[str, float]:
     """All of it on one machine. Raises Failed. Its memory, program by program, is left in console.memory."""
-    with wire() as tap, Restarting(folder, "console", answers=answers, tap=tap, address=THERE, timeout_seconds=5400).disk(disk) as machine:
+    with wire() as tap, machines.machine(folder, "console", answers=answers, tap=tap, address=THERE, timeout_seconds=5400, restarts=True).disk(disk) as machine:
         site = Site(machine, key)
         figures = smoke.up(machine, key)
         (folder / "console.memory").write_text(site.root(MEMORY))

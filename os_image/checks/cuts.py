@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from os_image.checks import calls, frozen, smoke
+from os_image.checks import calls, frozen, machines, smoke
 from os_image.checks.calls import Site
-from os_image.checks.qemu import Failed, Machine
-from os_image.checks.wrapped import layer
+from os_image.checks.qemu import Failed
 
 OF_ONE = 4              # moments of one apply, backup or call
 LONGEST_SECONDS = 6.0   # between two of them: an apply takes some 30 s on an emulated machine, a backup longer
@@ -88,7 +87,7 @@ KINDS = {"apply": Load.apply, "backup": Load.backup, "call": Load.call}
 def moments(folder: Path, key: Path, disk: Path, times: int) -> list[Moment]:
     """The disk that `calls` left works; as it was at `times` moments of each kind of work."""
     found: list[Moment] = []
-    with calls.wire() as tap, Machine(folder, "cuts", tap=tap, address=calls.THERE, timeout_seconds=WORKING_SECONDS).disk(disk) as machine:
+    with calls.wire() as tap, machines.machine(folder, "cuts", tap=tap, address=calls.THERE, timeout_seconds=WORKING_SECONDS).disk(disk) as machine:
         smoke.up(machine, key)
         load = Load(Site(machine, key))
         load.site.load(calls.POLICY)
@@ -100,7 +99,7 @@ def moments(folder: Path, key: Path, disk: Path, times: int) -> list[Moment]:
                 """Now and then, at the same moments in every run."""
                 for turn in range(number, min(number + OF_ONE, times)):  # noqa: B023 - called before the next kind
                     name = f"{kind}-{turn}"  # noqa: B023
-                    time.sleep(random.Random(name).uniform(0.2, LONGEST_SECONDS))
+                    time.sleep(random.Random(name).uniform(0.2, LONGEST_SECONDS) * machines.PACE)
                     kept = machine.freeze(folder / f"cuts-{len(found)}.qcow2")
                     found.append(Moment(name, kept, frozenset(load.held.extensions), frozenset(load.held.calls), extension if kind == "apply" else ""))  # noqa: B023
                     print(f"cuts: {name}: set aside, {machine.seconds - began:.0f} s of it", flush=True)  # noqa: B023
@@ -128,8 +127,8 @@ def prove(folder: Path, key: Path, disk: Path, times: int) -> dict[str, float]:
         print(f"cuts: {moment.name}: {'; '.join(bad) or 'whole'}", flush=True)
         wrong += [f"{moment.name}: {one}" for one in bad]
     for moment in last_of_each(every):
-        copy = layer(moment.disk, "qcow2", folder / "cuts-start.qcow2")
-        with calls.wire() as tap, Machine(folder, f"cuts-start-{moment.name}", tap=tap, address=calls.THERE).disk(copy) as machine:
+        copy = machines.layer(moment.disk, disk.with_name("cuts-start"))
+        with calls.wire() as tap, machines.machine(folder, f"cuts-start-{moment.name}", tap=tap, address=calls.THERE).disk(copy) as machine:
             smoke.up(machine, key)
             wrong += [f"{moment.name}, started: {one}" for one in started(Site(machine, key), moment)]
             machine.picture("console")

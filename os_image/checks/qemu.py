@@ -29,11 +29,13 @@ def free_port() -> int:
 
 class Machine:
     """A PC with two processors and 2 GB. `firmware`: bios, uefi or secureboot. `tap`: its network is this device, and it is found at `address`;
-    else ports of this machine lead to it. Leaves NAME.serial and NAME-*.png in `folder`."""
+    else ports of this machine lead to it. One that `restarts` does so when it wants to; else it ends there. Leaves NAME.serial and NAME-*.png in `folder`."""
+
+    limits_memory = True  # its kernel does, for every process of its own
 
     def __init__(self, folder: Path, name: str, *, firmware: str = "bios", answers: str = "", network: bool = True, timeout_seconds: int = 1500,
-                 tap: str = "", address: str = "127.0.0.1") -> None:
-        self.tap, self.address = tap, address
+                 tap: str = "", address: str = "127.0.0.1", restarts: bool = False) -> None:
+        self.tap, self.address, self.restarts = tap, address, restarts
         self.folder, self.name, self.firmware, self.answers, self.network = folder, name, firmware, answers, network
         self.ends_at, self.began = time.monotonic() + timeout_seconds, time.monotonic()
         self.ssh_port, self.https_port, self.http_port = (22, 443, 80) if tap else (free_port(), free_port(), free_port())
@@ -67,8 +69,8 @@ class Machine:
         """The command line. Emulated also where the kernel could do better, so that figures compare; `max` is every instruction there is."""
         smm = ",smm=on" if self.firmware == "secureboot" else ""
         words = ["qemu-system-x86_64", "-machine", f"q35{smm}", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
-                 "-m", "2048", "-display", "none", "-serial", f"file:{self.serial}", "-monitor", f"unix:{self.monitor},server,nowait", "-no-reboot",
-                 "-device", "virtio-rng-pci", *self.disks]  # fmt: skip
+                 "-m", "2048", "-display", "none", "-serial", f"file:{self.serial}", "-monitor", f"unix:{self.monitor},server,nowait",
+                 *([] if self.restarts else ["-no-reboot"]), "-device", "virtio-rng-pci", *self.disks]  # fmt: skip
         if self.tap:
             words += ["-netdev", f"tap,id=n0,ifname={self.tap},script=no,downscript=no", "-device", "virtio-net-pci,netdev=n0"]
         elif self.network:
@@ -155,13 +157,12 @@ class Machine:
             line.sendall(text.encode() + b"\n")
             time.sleep(1)
 
-    def picture(self, word: str) -> Path:
+    def picture(self, word: str) -> None:
         """What is on the screen now, as NAME-WORD.png."""
         raw, target = self.folder / f"{self.name}.ppm", self.folder / f"{self.name}-{word}.png"
         self.ask_monitor(f"screendump {raw}")
         target.write_bytes(png(raw.read_bytes()))
         raw.unlink()
-        return target
 
     def keys(self, *names: str) -> None:
         """Presses keys, as QEMU calls them (ret, tab, a, shift-a…)."""

@@ -69,7 +69,7 @@ def units(machine: Machine, key: Path) -> list[str]:
             found.append(f"{process}: started {said['NRestarts']} times again: {machine.ssh(f'journalctl -u bentevi-{process} -n 15 --no-pager', key)}")
     for one in json.loads(machine.ssh(STATUS, key, check=False))["processes"]:  # it ends with 1 while one is slow to answer
         found += [f"{one['name']}: started again: {machine.ssh('bentevi logs ' + one['name'], key)}"] if one["restarts"] else []
-    for process in FORKED:
+    for process in FORKED if machine.limits_memory else ():
         group = f"/sys/fs/cgroup/system.slice/bentevi-{process.unit}.service/{process.name}"
         text = machine.ssh(f"cat {group}/memory.max; wc -l < {group}/cgroup.procs", key, check=False)
         if text.split()[:1] != [str(process.memory_mb << 20)] or text.split()[1:] == ["0"]:

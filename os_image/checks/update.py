@@ -16,21 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from os_image.checks import smoke
+from os_image.checks import machines, smoke
 from os_image.checks.qemu import Failed, Machine
-from os_image.checks.wrapped import layer
 
 NEW = "99.0.0"
 UPDATE_SECONDS = 5400  # an emulated machine writes a file system, restarts, and may go back: each takes its minutes
-# The machine asks for a restart twice here; QEMU makes it instead of ending (-no-reboot is for installations).
-KEPT_ON = "-no-reboot"
-
-
-class Restarting(Machine):
-    """A machine that restarts when it wants to."""
-
-    def words(self) -> list[str]:
-        return [word for word in super().words() if word != KEPT_ON]
 
 
 @contextmanager
@@ -87,7 +77,7 @@ def slot(machine: Machine, key: Path) -> str:
 def prove(folder: Path, key: Path, disk: Path, root: Path, name: str, answers: str, broken: bool) -> dict[str, float]:
     """Start the disk, send the file, start the update, and wait for its end. Raises Failed for another end than is meant."""
     file = make(root, folder, NEW, broken)
-    with Restarting(folder, name, answers=answers, timeout_seconds=UPDATE_SECONDS).disk(disk) as machine:
+    with machines.machine(folder, name, answers=answers, timeout_seconds=UPDATE_SECONDS, restarts=True).disk(disk) as machine:
         smoke.up(machine, key)
         before = smoke.look(machine, key, "pabx-prova")
         here = status(machine, key)["version"]
@@ -126,7 +116,7 @@ def prove(folder: Path, key: Path, disk: Path, root: Path, name: str, answers: s
         machine.picture("console")
         machine.ssh("sudo -n systemctl poweroff", key, check=False)
         machine.wait_off()
-    with Machine(folder, f"{name}-again").disk(disk) as machine:
+    with machines.machine(folder, f"{name}-again").disk(disk) as machine:
         smoke.up(machine, key)
         if slot(machine, key) != ("a" if broken else "b"):
             raise Failed(f"{name}: another slot after the next start")
@@ -141,8 +131,8 @@ def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: i
     proved, a power cut leaves the one before, whole, with the update over. Raises Failed."""
     before, kept = moments(folder, key, disk, make(root, folder, NEW, broken=False), answers)
     for number, (step, frozen) in enumerate(chosen(kept, times)):
-        copy = layer(frozen, "qcow2", folder / "update-cuts-start.qcow2")
-        with Restarting(folder, f"update-cuts-{number}", timeout_seconds=UPDATE_SECONDS).disk(copy) as machine:
+        copy = machines.layer(frozen, disk.with_name("update-cuts-start"))
+        with machines.machine(folder, f"update-cuts-{number}", timeout_seconds=UPDATE_SECONDS, restarts=True).disk(copy) as machine:
             smoke.up(machine, key)
             machine.wait_for(partial(is_over, machine, key), f"the update that was cut while {step} is over", 5)
             held, found = smoke.look(machine, key, "pabx-prova"), status(machine, key)
@@ -160,7 +150,7 @@ def moments(folder: Path, key: Path, disk: Path, file: Path, answers: str) -> tu
     """What the machine is before a good update, and (step, disk as it was) from its beginning until it is done. The step is asked after the disk was
     set aside, so that it had not come any further; "away": the machine was just starting."""
     kept: list[tuple[str, Path]] = []
-    with Restarting(folder, "update-cuts", answers=answers, timeout_seconds=UPDATE_SECONDS).disk(disk) as machine:
+    with machines.machine(folder, "update-cuts", answers=answers, timeout_seconds=UPDATE_SECONDS, restarts=True).disk(disk) as machine:
         smoke.up(machine, key)
         before = smoke.look(machine, key, "pabx-prova")
         machine.ssh(f"bentevi update start {machine.put(file, file.name, key)} --no-wait", key)
@@ -172,7 +162,7 @@ def moments(folder: Path, key: Path, disk: Path, file: Path, answers: str) -> tu
             if step in ("failed", "returned", "cancelled"):
                 raise Failed(f"update-cuts: a good update {step}: {journal(machine, key)}")
             print(f"update-cuts: {machine.seconds} s: set aside while {step}", flush=True)
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS * machines.PACE)
         machine.pull_the_plug()
     return before, kept
 
