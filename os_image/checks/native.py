@@ -147,7 +147,7 @@ def run(raw: Path, wire: str, here: str, credentials: Path) -> int:
     slot = menu(raw)
     ours, theirs = pty.openpty()
     threading.Thread(target=copied, args=(ours,), daemon=True).start()
-    words = ["setsid", "setpriv", "--pdeathsig", "KILL", "sh", str(SCRIPT), str(raw), slot, str(NUMBERS[slot]), wire, here, str(credentials),
+    words = ["setsid", "setpriv", "--pdeathsig", "KILL", "sh", str(SCRIPT), str(raw), str(NUMBERS[slot]), wire, here, str(credentials),
              KERNEL_LINE.format(slot=slot)]  # fmt: skip
     process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# RAW SLOT ROOT_PART WIRE HERE CREDENTIALS COMMANDLINE: the system on a disk, its own init and units, on this machine's kernel and processor, in namespaces of its
+# RAW ROOT_PART WIRE HERE CREDENTIALS COMMANDLINE: the system on a disk, its own init and units, on this machine's kernel and processor, in namespaces of its
 # own: what firmware, GRUB and the kernel would have done is done here. Its console is the terminal this runs on; its network's one cable, `ether0`, leads
-# to WIRE. Ends as the system does: by SIGINT when it switches itself off, by SIGHUP when it restarts. Never write through to this machine: of
-# its /proc/sys only what belongs to the network namespace may be written, and it may neither load modules nor set the clock.
+# to WIRE. Ends as the system does: by SIGINT when it switches itself off, by SIGHUP when it restarts. Nothing is written through to this machine: of its
+# /proc/sys only what belongs to the network namespace may be written, and it may neither load modules nor set the clock.
 set -eu
 if [ "${INSIDE:-}" != yes ]; then
-    raw=$1 wire=$4 here=$5
+    raw=$1 wire=$3 here=$4
     unshare -n sleep infinity &
     holder=$!
     trap 'kill $holder' EXIT
@@ -22,7 +22,7 @@ if [ "${INSIDE:-}" != yes ]; then
     INSIDE=yes LOOP=$loop HOLDER=$holder exec nsenter --net --target "$holder" setpriv --pdeathsig KILL \
         unshare --mount --pid --uts --ipc --cgroup --fork --kill-child sh "$0" "$@"
 fi
-slot=$2 number=$3 credentials=$6 line=$7
+number=$2 credentials=$5 line=$6
 name=${LOOP#/dev/}
 root=$(mktemp -d)
 mount --make-rprivate /
