@@ -10,8 +10,8 @@ import click
 from appliance.settings import CHECKOUT
 
 PRODUCTS = ("root", "disk", "qcow2", "iso", "ova", "box", "update", "all")
-PARTS = ("tree", "bios", "uefi", "secureboot", "iso", "iso-uefi", "keep", "menu", "again", "update", "update-broken", "update-cuts", "ova", "box", "packer", "calls", "console", "cuts")
-NATIVE = ("bios", "calls", "console", "cuts", "update", "update-broken", "update-cuts")
+PARTS = ("tree", "bios", "uefi", "secureboot", "iso", "iso-uefi", "keep", "menu", "again", "update", "update-broken", "update-cuts", "ova", "box", "packer", "calls", "console", "cuts", "damage")
+NATIVE = ("bios", "calls", "console", "cuts", "damage", "update", "update-broken", "update-cuts")
 
 
 def folder() -> Path:
@@ -44,7 +44,8 @@ def add_to(group: click.Group) -> None:
         disk; keep: a second installation that keeps the data; menu: the installer's first screen; again: two builds are equal; update,
         update-broken: the disk image takes a good update, and returns by itself from one that is broken on purpose; update-cuts: the plug is
         pulled in the midst of one; ova, box, packer: what is in them starts (Vagrant and Packer are installed);
-        calls: telephones call through it, backup, restore on a second machine; console: the network's minute to confirm, dry runs; cuts: after calls, the plug is pulled (BENTEVI_CUTS times each).
+        calls: telephones call through it, backup, restore on a second machine; console: the network's minute to confirm, dry runs; cuts: after calls, the plug is pulled (BENTEVI_CUTS times each);
+        damage: after calls, a database that cannot be read and a full disk.
 
         With --native init, units, pages and telephony of the disk start in half a minute; firmware, GRUB, kernel and installer are not tried.
         """

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from os_image.checks import calls, console, cuts, machines, smoke, tree, update, wrapped
+from os_image.checks import calls, console, cuts, damage, machines, smoke, tree, update, wrapped
 from os_image.checks.qemu import Failed, Machine
 
 NAME = "pabx-prova"
@@ -92,12 +92,22 @@ class Proofs:
         self.note("console", console.prove(self.folder, self.key, disk, self.answers(**calls.ANSWERS)))
         disk.unlink()
 
-    def cuts(self) -> None:
-        """After `calls`: the current fails during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
+    def called(self) -> Path:
+        """The disk that `calls` left. Raises Failed when there is none."""
         disk = self.ground / f"calls.{'raw' if machines.IS_NATIVE else 'qcow2'}"
         if not disk.exists():
-            raise Failed("cuts needs the disk that calls leaves")
-        self.note("cuts", cuts.prove(self.folder, self.key, disk, int(os.environ.get("BENTEVI_CUTS", "1"))))
+            raise Failed("this part needs the disk that calls leaves")
+        return disk
+
+    def cuts(self) -> None:
+        """After `calls`: the current fails during an apply, a backup and a call, BENTEVI_CUTS times each; every start is whole."""
+        self.note("cuts", cuts.prove(self.folder, self.key, self.called(), int(os.environ.get("BENTEVI_CUTS", "1"))))
+
+    def damage(self) -> None:
+        """After `calls`: a database that cannot be read, then a disk that is full; telephones call, and all is as it was afterwards."""
+        disk = machines.layer(self.called(), self.ground / "damage")
+        self.note("damage", damage.prove(self.folder, self.key, disk))
+        disk.unlink()
 
     def update(self) -> None:
         """A good update over SSH: the other slot runs, data and keys stay, and it is the one that starts next time."""

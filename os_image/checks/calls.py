@@ -39,7 +39,7 @@ def wire() -> Iterator[str]:
     try:
         yield WIRE
     finally:
-        subprocess.run(["ip", "link", "del", WIRE], check=False)
+        subprocess.run(["ip", "link", "del", WIRE], check=False, capture_output=True)
 
 
 class Site:

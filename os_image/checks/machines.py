@@ -10,7 +10,7 @@ from os_image.checks import native, wrapped
 from os_image.checks.qemu import Machine
 
 IS_NATIVE = os.environ.get("BENTEVI_NATIVE") == "1"
-PACE = 0.1 if IS_NATIVE else 1.0  # of what is waited for in the midst of work, against an emulated machine
+PACE = 0.05 if IS_NATIVE else 1.0  # of what is waited for in the midst of work, against an emulated machine
 
 
 def machine(folder: Path, name: str, **told: Any) -> Machine:

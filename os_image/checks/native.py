@@ -51,6 +51,15 @@ class Native(Machine):
             (told / "bentevi.install").write_text(self.answers + address)
         return [sys.executable, "-m", "os_image.checks.native", str(self.first_disk), WIRE, HERE, str(told), *([] if self.restarts else ["-no-reboot"])]
 
+    def __exit__(self, *told: object) -> None:
+        super().__exit__(*told)
+        gone()
+
+    def pull_the_plug(self) -> None:
+        """As when the current fails, for whoever looks at a disk that was set aside before."""
+        super().pull_the_plug()
+        gone()
+
     def picture(self, word: str) -> None:
         """There is no screen; what the console says is kept anyway."""
 
@@ -72,11 +81,20 @@ def ground(folder: Path) -> Iterator[Path]:
             out.truncate(GROUND_BYTES)
         subprocess.run(["mkfs.btrfs", "-q", file], check=True)
     at.mkdir(exist_ok=True)
+    if at.is_mount():  # of a run that was killed
+        subprocess.run(["umount", "--lazy", at], check=True)
     subprocess.run(["mount", "-o", "loop", file, at], check=True)
     try:
         yield at
     finally:
         subprocess.run(["umount", "--lazy", at], check=True)
+
+
+def gone() -> None:
+    """Until nothing of a system that was killed answers any more: its cable goes with its last process."""
+    cable = Path("/sys/class/net", WIRE)
+    while cable.exists() and not (cable / "tun_flags").exists():  # one to an emulated machine stays until it is taken away
+        time.sleep(0.2)
 
 
 def same(disk: Path, target: Path) -> Path:

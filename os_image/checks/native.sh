@@ -19,8 +19,9 @@ if [ "${INSIDE:-}" != yes ]; then
     partx --add "$loop" # also where the kernel itself does not read such a table
     trap - EXIT
     # As long as it is open here it stays; whoever mounts it keeps it then, and its end releases it.
-    INSIDE=yes LOOP=$loop HOLDER=$holder exec nsenter --net --target "$holder" setpriv --pdeathsig KILL \
-        unshare --mount --pid --uts --ipc --cgroup --fork --kill-child sh "$0" "$@"
+    # shellcheck disable=SC2016 # for the shell that is within the network already, and lets go of who held it
+    INSIDE=yes LOOP=$loop HOLDER=$holder exec nsenter --net --target "$holder" setpriv --pdeathsig KILL sh -c \
+        'kill "$HOLDER"; exec unshare --mount --pid --uts --ipc --cgroup --fork --kill-child sh "$0" "$@"' "$0" "$@"
 fi
 number=$2 credentials=$5 line=$6
 name=${LOOP#/dev/}
@@ -36,7 +37,6 @@ system=$root/system
 mount "$root/dev/${name}p$number" "$system"
 mount "$root/dev/${name}p5" "$system/data"
 losetup --detach "$LOOP"
-kill "$HOLDER" 2>/dev/null || true
 mount -t proc proc "$system/proc"
 mount --bind "$system/proc/sys" "$system/proc/sys"
 mount -o remount,bind,ro "$system/proc/sys"

@@ -140,7 +140,7 @@ def cuts(folder: Path, key: Path, disk: Path, root: Path, answers: str, times: i
             is_new = found["version"] == NEW
             if changed or slot(machine, key) != ("b" if is_new else "a") or (is_new and step != "done"):  # it may have been done just after the cut
                 raise Failed(f"update-cuts after {step}: changed {changed}, slot {slot(machine, key)}, {found}; {journal(machine, key)}")
-            print(f"update-cuts-{number}: cut while {step}: {found['history'][0]['step']}", flush=True)
+            print(f"update-cuts-{number}: cut while {step}: {found['history'][0]['step'] if found['history'] else 'nothing of it'}", flush=True)
     for _step, frozen in kept[1:]:
         frozen.unlink()
     return {"moments": float(len(kept)), "started": float(len(chosen(kept, times)))}
@@ -177,9 +177,11 @@ def chosen(kept: list[tuple[str, Path]], times: int) -> list[tuple[str, Path]]:
 
 
 def is_over(machine: Machine, key: Path) -> bool:
-    """Whether the newest update has ended, in whatever way."""
-    found = status(machine, key).get("history") or [{}]
-    return found[0].get("step") in ("failed", "returned", "cancelled", "done")
+    """Whether the newest update has ended, in whatever way; one that was cut before it wrote anything was never there."""
+    found = status(machine, key)
+    if "history" in found and not found["history"]:
+        return found["update"] is None
+    return (found.get("history") or [{}])[0].get("step") in ("failed", "returned", "cancelled", "done")
 
 
 def journal(machine: Machine, key: Path) -> str:
