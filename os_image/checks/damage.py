@@ -13,7 +13,10 @@ from os_image.checks.qemu import Failed, Machine
 
 HOME = "/var/lib/bentevi"
 SPOIL = f"dd if=/dev/urandom of={HOME}/bentevi.sqlite bs=4096 count=64 conv=notrunc status=none && rm -f {HOME}/bentevi.sqlite-wal {HOME}/bentevi.sqlite-shm"
-FILL = "cat /dev/zero > /data/filling 2>/dev/null; sync; df --output=avail -B1 /data | tail -1"
+# By the exchange's own user: what the file system keeps back for root is root's alone, and no room of ours comes of it.
+NEARLY_NOTHING_BYTES = 1 << 17  # what is freed in the same moment, by whoever tidies up
+FILLING = f"{HOME}/filling"
+FILL = f"runuser -u bentevi -- sh -c 'cat /dev/zero > {FILLING}' 2>/dev/null; sync; df --output=avail -B1 /data | tail -1"
 
 
 def prove(folder: Path, key: Path, disk: Path) -> dict[str, float]:
@@ -35,11 +38,11 @@ def prove(folder: Path, key: Path, disk: Path) -> dict[str, float]:
         calls.wait(lambda: {one["protocol"] for one in site.calls()} > known, "the call that was made without rows")
         with stopped(site):
             left = int(site.root(FILL).split()[-1])
-        if left:
+        if left > NEARLY_NOTHING_BYTES:
             raise Failed(f"damage: {left} bytes of the disk are free")
         figures["telephones_on_a_full_disk_s"] = calls_through(machine)
         smoke.up(machine, key)
-        site.root("rm /data/filling")
+        site.root(f"rm {FILLING}")
         machine.wait_for(lambda: not errors(site), "with room again the doctor finds nothing", 20)
         machine.picture("console")
     return figures
