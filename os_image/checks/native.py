@@ -79,7 +79,7 @@ def ground(folder: Path) -> Iterator[Path]:
         wrapped.install("btrfs-progs")
         with file.open("wb") as out:
             out.truncate(GROUND_BYTES)
-        subprocess.run(["mkfs.btrfs", "-q", file], check=True)
+        subprocess.run(["mkfs.btrfs", "-q", file], check=True, capture_output=True)
     at.mkdir(exist_ok=True)
     if at.is_mount():  # of a run that was killed
         subprocess.run(["umount", "--lazy", at], check=True)
