@@ -47,10 +47,10 @@ def refused(text, **how):
 MADE = {"audio_prompts": {"source", "state", "reason", "file", "label", "seconds", "waveform", "incoming", "incoming_label", "spoken"}}
 
 
-def everything():
-    """The rows of every table with their secrets, as text."""
+def everything(without=None):
+    """The rows of every table with their secrets, as text; `without` these columns by table."""
     tables = [*(resource.model for resource in TABLE.values()), changes.Change, numbering.Number]
-    rows = [f"{table.__tablename__} { {name: value for name, value in row._asdict().items() if name not in MADE.get(table.__tablename__, ())} }"
+    rows = [f"{table.__tablename__} { {name: value for name, value in row._asdict().items() if name not in (without or {}).get(table.__tablename__, ())} }"
             for table in tables for row in db.session.execute(select(table.__table__).order_by(*table.__table__.primary_key))]
     db.session.rollback()
     return rows
@@ -91,10 +91,10 @@ def test_the_bakery_imports_without_what_is_not_built_and_lists_it():
 @pytest.mark.database
 def test_importing_twice_changes_nothing_the_second_time():
     load(BAKERY, skip_unavailable=True)
-    before = everything()
+    before = everything(without=MADE)
     report = load(BAKERY, skip_unavailable=True)
     assert not report.created and not report.updated and not report.deleted
-    assert not set(everything()) ^ set(before), "hashes of people's passwords too"
+    assert not set(everything(without=MADE)) ^ set(before), "hashes of people's passwords too"
 
 
 @pytest.mark.database

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from os_image.checks import machines, smoke
+from os_image.checks.native import HERE, THERE, WIRE
 from os_image.checks.qemu import Failed, Machine
 from tests.phones import Phones
 
-HERE, THERE, WIRE = "10.77.0.1", "10.77.0.2", "bentevi-prova"
 PASSWORD_OF_BACKUPS = "senha-dos-backups-1"
 STORE = "/mnt/prova/backups"  # where a disk of its own would be mounted
 SITE = """bentevi: 1
